@@ -1,0 +1,27 @@
+//! The rules of the shop, as plain types and functions.
+//!
+//! Every aggregate answers `decide(&self, command, now)` with the events that follow or the reason
+//! why none may, and takes events in with `apply`. There is no I/O, no clock, no randomness and no
+//! serialization here: times and fresh ids come in as values, JSON belongs to `http`, stored bytes
+//! to `storage`. Whatever can be wrong in commerce is tested in these files.
+
+pub mod address;
+pub mod cart;
+pub mod catalog;
+pub mod event;
+pub mod grouping;
+pub mod ids;
+pub mod money;
+pub mod order;
+pub mod payment;
+pub mod pricing;
+pub mod shipping;
+pub mod staff;
+pub mod stock;
+pub mod tax;
+pub mod time;
+
+pub use address::{Address, Region};
+pub use ids::{CartId, ImportId, OrderId, PaymentId, ProductId, RefundId, Seq, Sku, StaffId};
+pub use money::{Currency, Money};
+pub use time::{Span, Timestamp};

@@ -1,0 +1,3 @@
+//! Mercat: a whole shop in one binary. `ARCHITECTURE.md` has the map.
+
+pub mod domain;
