@@ -1,3 +1,4 @@
 //! Mercat: a whole shop in one binary. `ARCHITECTURE.md` has the map.
 
 pub mod domain;
+pub mod storage;

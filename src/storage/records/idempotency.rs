@@ -1,0 +1,92 @@
+//! The stored form of idempotency keys: what was answered, so that a retry hears the same again.
+
+use super::value::{TimeV1, owned_pairs, pairs};
+use crate::domain::{OrderId, Timestamp};
+use crate::storage::codec::Stored;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// What is known under one idempotency key; the key and its time are the row's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyRow {
+    /// The request was answered.
+    Done(Answer),
+    /// The request placed this order, and the answer follows from how that ends.
+    Order { order: OrderId, fingerprint: [u8; 16] },
+}
+
+/// One HTTP answer, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// A hash of the request, so that the same key with another body is found out.
+    pub fingerprint: [u8; 16],
+    pub at: Timestamp,
+}
+
+impl Stored for KeyRow {
+    const NAME: &'static str = "idempotency key";
+    const VERSION: u8 = 1;
+    type Latest<'a> = KeyRowV1<'a>;
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub enum KeyRowV1<'a> {
+    #[serde(borrow)]
+    Done(AnswerV1<'a>),
+    Order {
+        order: [u8; 16],
+        fingerprint: [u8; 16],
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct AnswerV1<'a> {
+    status: u16,
+    #[serde(borrow)]
+    headers: Vec<(&'a str, &'a str)>,
+    #[serde(serialize_with = "in_one_piece")]
+    body: &'a [u8],
+    fingerprint: [u8; 16],
+    at: TimeV1,
+}
+
+/// Left to itself, serde writes a slice byte by byte.
+fn in_one_piece<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+impl<'a> From<&'a KeyRow> for KeyRowV1<'a> {
+    fn from(row: &'a KeyRow) -> KeyRowV1<'a> {
+        match row {
+            KeyRow::Done(answer) => KeyRowV1::Done(AnswerV1 {
+                status: answer.status,
+                headers: pairs(&answer.headers),
+                body: &answer.body,
+                fingerprint: answer.fingerprint,
+                at: answer.at.into(),
+            }),
+            KeyRow::Order { order, fingerprint } => {
+                KeyRowV1::Order { order: *order.as_bytes(), fingerprint: *fingerprint }
+            }
+        }
+    }
+}
+
+impl From<KeyRowV1<'_>> for KeyRow {
+    fn from(stored: KeyRowV1<'_>) -> KeyRow {
+        match stored {
+            KeyRowV1::Done(answer) => KeyRow::Done(Answer {
+                status: answer.status,
+                headers: owned_pairs(answer.headers),
+                body: answer.body.to_vec(),
+                fingerprint: answer.fingerprint,
+                at: answer.at.into(),
+            }),
+            KeyRowV1::Order { order, fingerprint } => {
+                KeyRow::Order { order: OrderId::from_bytes(order), fingerprint }
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The stored form of everything the shop keeps, one frozen type per thing and version.
+//!
+//! The domain knows nothing of bytes, so a rule can be reworked without moving a stored byte: the
+//! conversions here are all that changes. A type whose name ends in `V1` is written in files of
+//! merchants and stays as it is. To change a form: add a `V2` beside it (and beside every record
+//! that contains it), raise the record's `VERSION`, read the older ones in `upgrade`, and add a
+//! golden file; the old one stays. A new variant may be appended to an enum in place, since that
+//! leaves all older bytes as they were, but it raises the version too, so that an older program
+//! says that it is older. No `skip`, `flatten`, `untagged` or `tag` (bincode cannot read
+//! them back), and no type that contains itself (hostile bytes would overflow the stack).
+
+mod value;
+
+mod cart;
+mod catalog;
+mod event;
+mod grouping;
+mod idempotency;
+pub mod key;
+mod order;
+mod payment;
+mod staff;
+mod stock;
+mod tokens;
+
+pub use event::LoggedFact;
+pub use idempotency::{Answer, KeyRow};
+pub use stock::Reservation;
+pub use tokens::{TokenHolder, TokenKind, TokenRow};

@@ -1,0 +1,87 @@
+//! The stored form of bearer tokens. The token itself is absent on purpose: its hash and time are
+//! the row's key, so a stolen file opens no door.
+
+use super::value::TimeV1;
+use crate::domain::{StaffId, Timestamp};
+use crate::storage::codec::Stored;
+use serde::{Deserialize, Serialize};
+
+/// What a token is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenRow {
+    pub holder: TokenHolder,
+    pub kind: TokenKind,
+    pub expires_at: Timestamp,
+    /// Shared by all tokens that come from one login, so that they are revoked together.
+    pub family: [u8; 16],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenHolder {
+    Staff(StaffId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Opens what its holder may see and do.
+    Access,
+    /// Is exchanged, once, for new tokens of its family.
+    Refresh,
+}
+
+impl Stored for TokenRow {
+    const NAME: &'static str = "token";
+    const VERSION: u8 = 1;
+    type Latest<'a> = TokenRowV1;
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TokenRowV1 {
+    holder: TokenHolderV1,
+    kind: TokenKindV1,
+    expires_at: TimeV1,
+    family: [u8; 16],
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum TokenHolderV1 {
+    Staff([u8; 16]),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum TokenKindV1 {
+    Access,
+    Refresh,
+}
+
+impl From<&TokenRow> for TokenRowV1 {
+    fn from(row: &TokenRow) -> TokenRowV1 {
+        TokenRowV1 {
+            holder: match row.holder {
+                TokenHolder::Staff(id) => TokenHolderV1::Staff(*id.as_bytes()),
+            },
+            kind: match row.kind {
+                TokenKind::Access => TokenKindV1::Access,
+                TokenKind::Refresh => TokenKindV1::Refresh,
+            },
+            expires_at: row.expires_at.into(),
+            family: row.family,
+        }
+    }
+}
+
+impl From<TokenRowV1> for TokenRow {
+    fn from(stored: TokenRowV1) -> TokenRow {
+        TokenRow {
+            holder: match stored.holder {
+                TokenHolderV1::Staff(id) => TokenHolder::Staff(StaffId::from_bytes(id)),
+            },
+            kind: match stored.kind {
+                TokenKindV1::Access => TokenKind::Access,
+                TokenKindV1::Refresh => TokenKind::Refresh,
+            },
+            expires_at: stored.expires_at.into(),
+            family: stored.family,
+        }
+    }
+}
