@@ -167,6 +167,8 @@ impl Level {
 #[derive(Clone, Debug, Default)]
 pub struct Stock {
     level: Level,
+    /// Units adjusted by hand in batches that are not durable yet.
+    adjusting: i64,
     promises: HashMap<OrderId, Promise>,
     promised: i64,
 }
@@ -181,16 +183,33 @@ struct Promise {
 
 impl Stock {
     pub fn new(level: Level) -> Stock {
-        Stock { level, promises: HashMap::new(), promised: 0 }
+        Stock { level, ..Stock::default() }
     }
 
     pub fn level(&self) -> &Level {
         &self.level
     }
 
-    /// Units left to promise: the books' figure less what is promised but not booked.
+    /// The level as it will be once adjustments under way are durable.
+    pub fn ahead(&self) -> Level {
+        let (on_hand, received) = (self.level.on_hand + self.adjusting, self.level.received + self.adjusting);
+        Level { on_hand, received, ..self.level }
+    }
+
+    /// Units left to promise: the books' figure and adjustments under way, less what is promised
+    /// but not booked.
     pub fn available(&self) -> i64 {
-        self.level.available() - self.promised
+        self.ahead().available() - self.promised
+    }
+
+    /// An adjustment was handed over: what follows counts with it.
+    pub fn adjusting(&mut self, delta: i64) {
+        self.adjusting += delta;
+    }
+
+    /// An adjustment that was handed over is in the books.
+    pub fn adjusted(&mut self, delta: i64) {
+        self.adjusting -= delta;
     }
 
     /// Promises `units` to `order`, in memory alone. Asked again by the same order, it is the same
@@ -213,16 +232,17 @@ impl Stock {
         Ok(())
     }
 
-    /// The order's batch was handed over: its promise no longer lapses, it settles. Returns whether
-    /// the promise still stood; where it had lapsed, the guard in the store decides.
-    pub fn hand_over(&mut self, order: OrderId) -> bool {
-        match self.promises.get_mut(&order) {
-            Some(promise) => {
-                promise.expires_at = None;
-                true
-            }
-            None => false,
-        }
+    /// The order's batch was handed over: its promise no longer lapses, it settles. A promise that
+    /// lapsed or was forgotten stands again, whatever is left; the guard in the store decides.
+    pub fn hand_over(&mut self, order: OrderId, units: u32) {
+        self.forget(order);
+        self.promises.insert(order, Promise { units, expires_at: None });
+        self.promised += i64::from(units);
+    }
+
+    /// How many promises are outstanding.
+    pub fn promises(&self) -> usize {
+        self.promises.len()
     }
 
     /// Takes a promise back, or drops it because the books now contain it.
@@ -239,7 +259,7 @@ impl Stock {
 
     /// Whether no promise is outstanding.
     pub fn is_settled(&self) -> bool {
-        self.promises.is_empty()
+        self.promises.is_empty() && self.adjusting == 0
     }
 
     /// What follows from a command beside orders'; adjustments respect promises under way.
@@ -251,7 +271,7 @@ impl Stock {
                     let available = self.available();
                     return Err(StockRejection::OutOfStock { wanted: -delta, available });
                 }
-                self.level.after(&Change::Adjust { delta })?;
+                self.ahead().after(&Change::Adjust { delta })?;
                 Ok(vec![StockEvent::Adjusted { delta, reason, note }])
             }
             StockCommand::SetAvailable { units, reason } => {
@@ -259,7 +279,7 @@ impl Stock {
                 if delta == 0 {
                     return Ok(vec![]);
                 }
-                self.level.after(&Change::Adjust { delta })?;
+                self.ahead().after(&Change::Adjust { delta })?;
                 Ok(vec![StockEvent::Adjusted { delta, reason, note: None }])
             }
             StockCommand::Configure { backorder, low_stock_at } => {
@@ -325,10 +345,12 @@ mod tests {
         let soon = NOON.plus(Span::seconds(10));
         stock.hold(order(1), 1, soon, NOON).unwrap();
         stock.hold(order(2), 1, soon, NOON).unwrap();
-        assert!(stock.hand_over(order(2)));
+        stock.hand_over(order(2), 1);
         assert!(stock.hold(order(3), 2, soon.plus(Span::seconds(10)), soon).is_err());
         stock.hold(order(3), 1, soon.plus(Span::seconds(10)), soon).expect("the first one lapsed");
-        assert!(!stock.hand_over(order(1)));
+        stock.hand_over(order(1), 1);
+        assert_eq!(stock.available(), -1, "two were promised the same unit; the store decides");
+        assert!(stock.hold(order(4), 1, soon.plus(Span::seconds(20)), soon).is_err());
     }
 
     #[test]
@@ -400,7 +422,11 @@ mod tests {
                         let held = stock.hold(order(n), units, now.plus(Span::seconds(2)), now);
                         prop_assert!(held.is_err() || stock.available() <= before.max(stock.level.available()));
                     }
-                    Act::HandOver(n) => { stock.hand_over(order(n)); }
+                    Act::HandOver(n) => {
+                        if let Some(promise) = stock.promises.get(&order(n)).copied() {
+                            stock.hand_over(order(n), promise.units);
+                        }
+                    }
                     Act::Forget(n) => stock.forget(order(n)),
                     Act::Wait(millis) => now = now.plus(Span::millis(millis)),
                 }

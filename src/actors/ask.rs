@@ -1,0 +1,153 @@
+//! Questions to actors and their answers.
+//!
+//! A keyed question (one with an idempotency key) brings along how its answer is rendered, so that
+//! the rendered bytes become durable in the same commit as the effect.
+
+use crate::domain::Timestamp;
+use crate::domain::order::Attempt;
+use crate::storage::Batch;
+use crate::storage::records::{Answer, KeyRow};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal<R> {
+    /// A rule says no.
+    #[error(transparent)]
+    Rejected(R),
+    /// The shop cannot say right now; nothing that was asked may be taken as done.
+    #[error("the shop cannot answer right now")]
+    Unavailable,
+}
+
+/// What the asker gets: the value, and the stored answer where the question had a key.
+#[derive(Debug, Clone)]
+pub struct Answered<V> {
+    pub value: V,
+    pub stored: Option<Arc<Answer>>,
+}
+
+pub type AskResult<V, R> = Result<Answered<V>, Refusal<R>>;
+
+/// How the outcome of a question looks to its client.
+pub type Render<V, R> = Arc<dyn Fn(Result<&V, &R>) -> RenderedAnswer + Send + Sync>;
+
+/// An answer as it will be sent, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedAnswer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// The idempotency key of a question.
+pub struct Keyed<V, R> {
+    pub attempt: Attempt,
+    pub first_used: Timestamp,
+    pub render: Render<V, R>,
+}
+
+/// Somebody who waits for an answer.
+pub struct Ask<V, R> {
+    reply: Option<oneshot::Sender<AskResult<V, R>>>,
+    keyed: Option<Keyed<V, R>>,
+}
+
+impl<V, R> Ask<V, R> {
+    pub fn new(keyed: Option<Keyed<V, R>>) -> (Ask<V, R>, oneshot::Receiver<AskResult<V, R>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Ask { reply: Some(sender), keyed }, receiver)
+    }
+
+    /// Nobody waits any more, but the answer under this key is still owed.
+    pub fn owed(keyed: Keyed<V, R>) -> Ask<V, R> {
+        Ask { reply: None, keyed: Some(keyed) }
+    }
+
+    pub fn attempt(&self) -> Option<Attempt> {
+        self.keyed.as_ref().map(|keyed| keyed.attempt)
+    }
+
+    /// Notes in `batch` that the key belongs to `order` until its answer is known.
+    pub fn reserve_key(&self, batch: &mut Batch, order: crate::domain::OrderId) {
+        if let Some(keyed) = &self.keyed {
+            let fingerprint = keyed.attempt.fingerprint;
+            batch.answer(keyed.first_used, keyed.attempt, &KeyRow::Order { order, fingerprint });
+        }
+    }
+
+    /// Puts the rendered answer into `batch`, and gives what is to be sent once that is durable.
+    pub fn record(self, value: V, batch: &mut Batch, now: Timestamp) -> Pending<V, R> {
+        let stored = self.keyed.map(|keyed| {
+            let rendered = (keyed.render)(Ok(&value));
+            let answer = Answer {
+                status: rendered.status,
+                headers: rendered.headers,
+                body: rendered.body,
+                fingerprint: keyed.attempt.fingerprint,
+                at: now,
+            };
+            batch.answer(keyed.first_used, keyed.attempt, &KeyRow::Done(answer.clone()));
+            Arc::new(answer)
+        });
+        Pending { reply: self.reply, result: Ok(Answered { value, stored }) }
+    }
+
+    /// As [`Ask::record`], of a rejection that came after something durable was done.
+    pub fn record_rejection(self, rejection: R, batch: &mut Batch, now: Timestamp) -> Pending<V, R> {
+        if let Some(keyed) = self.keyed {
+            let rendered = (keyed.render)(Err(&rejection));
+            let answer = Answer {
+                status: rendered.status,
+                headers: rendered.headers,
+                body: rendered.body,
+                fingerprint: keyed.attempt.fingerprint,
+                at: now,
+            };
+            batch.answer(keyed.first_used, keyed.attempt, &KeyRow::Done(answer));
+        }
+        Pending { reply: self.reply, result: Err(Refusal::Rejected(rejection)) }
+    }
+
+    /// Says no, where nothing was done. The front door keeps such answers under their keys.
+    pub fn reject(self, rejection: R) {
+        self.send(Err(Refusal::Rejected(rejection)));
+    }
+
+    pub fn send(self, result: AskResult<V, R>) {
+        if let Some(reply) = self.reply {
+            // Whoever asked may be gone; what was done stays done.
+            let _ = reply.send(result);
+        }
+    }
+
+    pub fn is_keyed(&self) -> bool {
+        self.keyed.is_some()
+    }
+}
+
+/// An answer that rides with a batch.
+pub struct Pending<V, R> {
+    reply: Option<oneshot::Sender<AskResult<V, R>>>,
+    result: AskResult<V, R>,
+}
+
+impl<V: Send + 'static, R: Send + 'static> Pending<V, R> {
+    /// The closure that sends it, told whether the batch is durable.
+    pub fn into_reply(self) -> Reply {
+        Reply(Box::new(move |durable| {
+            let Some(reply) = self.reply else { return };
+            let _ = reply.send(if durable { self.result } else { Err(Refusal::Unavailable) });
+        }))
+    }
+}
+
+/// What is sent when a batch settles, whatever its type.
+pub struct Reply(Box<dyn FnOnce(bool) + Send>);
+
+impl Reply {
+    pub fn settle(self, durable: bool) {
+        (self.0)(durable);
+    }
+}

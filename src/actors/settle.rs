@@ -1,0 +1,66 @@
+//! From the committer back to the actors: what became of each group of batches.
+//!
+//! Read models take a group in before anybody hears of it, so a page that is asked for after an
+//! answer shows what the answer said. Then every entity that a batch touched gets its receipt, one
+//! message a shard.
+
+use super::ask::Reply;
+use super::directory::Directory;
+use super::entity::Settlement;
+use super::shard::{Receipt, ShardMessage};
+use crate::domain::event::EntityKey;
+use crate::storage::Settled;
+use std::sync::Arc;
+
+/// What the committer hands back with a batch.
+pub struct Ticket {
+    /// The entity whose step made the batch; its shard sends the reply.
+    pub(super) owner: EntityKey,
+    pub(super) reply: Option<Reply>,
+}
+
+impl Ticket {
+    /// The ticket of a batch that no entity in a shard made: a service's.
+    pub(super) fn of_service(owner: EntityKey, reply: Reply) -> Ticket {
+        Ticket { owner, reply: Some(reply) }
+    }
+}
+
+/// Whether an entity of this kind lives in a shard; others belong to services.
+fn lives_in_a_shard(key: &EntityKey) -> bool {
+    match key {
+        EntityKey::Cart(_) | EntityKey::Order(_) | EntityKey::Sku(_) => true,
+        EntityKey::Product(_)
+        | EntityKey::Category(_)
+        | EntityKey::Collection(_)
+        | EntityKey::Staff(_) => false,
+    }
+}
+
+/// Sends the receipts of a settled group to the shards.
+pub(super) fn distribute(group: Vec<Settled<Ticket>>, directory: &Directory) {
+    let mut by_shard: Vec<Vec<Receipt>> = (0..directory.shards()).map(|_| Vec::new()).collect();
+    for Settled { batch, ticket: Ticket { owner, mut reply }, outcome } in group {
+        let touched = batch.touched();
+        let settlement = Arc::new(Settlement { batch, outcome });
+        let mut receipt = |key: EntityKey, reply: Option<Reply>| {
+            let settlement = Arc::clone(&settlement);
+            by_shard[directory.shard_of(&key)].push(Receipt { key, settlement, reply });
+        };
+        let owned_by_shard = lives_in_a_shard(&owner);
+        if owned_by_shard {
+            receipt(owner.clone(), reply.take());
+        }
+        for key in touched.into_iter().filter(|key| *key != owner && lives_in_a_shard(key)) {
+            receipt(key, None);
+        }
+        if let Some(reply) = reply {
+            reply.settle(settlement.outcome.is_ok());
+        }
+    }
+    for (shard, receipts) in by_shard.into_iter().enumerate() {
+        if !receipts.is_empty() {
+            directory.send_to(shard, ShardMessage::Settled(receipts));
+        }
+    }
+}

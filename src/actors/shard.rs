@@ -1,0 +1,193 @@
+//! One shard: the entities whose ids hash to it, run by one ractor actor.
+//!
+//! The shard is the single writer of its entities by construction: there is never a second live one.
+//! Nothing in here waits; rows are asked of the readers' pool, providers are called by tasks of
+//! their own, and both answer with a message.
+
+use super::ask::Reply;
+use super::cart::{CartActor, CartMessage};
+use super::directory::Directory;
+use super::entity::{Outbox, Settlement};
+use super::env::Env;
+use super::order::{OrderActor, OrderMessage};
+use super::providers;
+use super::settle::Ticket;
+use super::sku::{SkuActor, SkuMessage};
+use super::slots::{Shell, Slots};
+use crate::domain::event::EntityKey;
+use crate::domain::{CartId, OrderId, Sku};
+use crate::storage::Committer;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// All that a shard is ever sent.
+pub enum ShardMessage {
+    Cart(CartId, CartMessage),
+    Order(OrderId, OrderMessage),
+    Sku(Sku, SkuMessage),
+    /// A row that was asked for: `None` where the store could not say.
+    Loaded(EntityKey, Option<Option<Vec<u8>>>),
+    /// What became of batches that touched entities of this shard.
+    Settled(Vec<Receipt>),
+    /// How much is in memory.
+    Census(oneshot::Sender<Census>),
+}
+
+/// One entity's part in a settled batch.
+pub struct Receipt {
+    pub(super) key: EntityKey,
+    pub(super) settlement: Arc<Settlement>,
+    /// The asker's answer, on the receipt of the batch's owner.
+    pub(super) reply: Option<Reply>,
+}
+
+/// Entities in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    pub carts: usize,
+    pub orders: usize,
+    pub skus: usize,
+    pub bytes: usize,
+}
+
+/// What a shard is started with.
+#[derive(Clone)]
+pub(super) struct ShardParts {
+    pub env: Arc<Env>,
+    pub directory: Directory,
+    pub committer: Committer<Ticket>,
+    pub readers: super::pools::Readers,
+    /// This shard's share of the bound on memory.
+    pub bound: usize,
+}
+
+pub(super) struct Shard;
+
+pub(super) struct ShardState {
+    carts: Slots<CartActor>,
+    orders: Slots<OrderActor>,
+    skus: Slots<SkuActor>,
+    ways: Ways,
+}
+
+/// The ways out of a shard.
+struct Ways {
+    parts: ShardParts,
+}
+
+impl Actor for Shard {
+    type Msg = ShardMessage;
+    type State = ShardState;
+    type Arguments = ShardParts;
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<ShardMessage>,
+        parts: ShardParts,
+    ) -> Result<ShardState, ActorProcessingErr> {
+        Ok(ShardState {
+            carts: Slots::new(),
+            orders: Slots::new(),
+            skus: Slots::new(),
+            ways: Ways { parts },
+        })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<ShardMessage>,
+        message: ShardMessage,
+        state: &mut ShardState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.take(message);
+        Ok(())
+    }
+}
+
+impl ShardState {
+    fn take(&mut self, message: ShardMessage) {
+        let ways = &mut self.ways;
+        match message {
+            ShardMessage::Cart(id, message) => self.carts.deliver(&id, message, ways),
+            ShardMessage::Order(id, message) => self.orders.deliver(&id, message, ways),
+            ShardMessage::Sku(id, message) => self.skus.deliver(&id, message, ways),
+            ShardMessage::Loaded(EntityKey::Cart(id), row) => self.carts.loaded(&id, row, ways),
+            ShardMessage::Loaded(EntityKey::Order(id), row) => self.orders.loaded(&id, row, ways),
+            ShardMessage::Loaded(EntityKey::Sku(id), row) => self.skus.loaded(&id, row, ways),
+            ShardMessage::Loaded(_, _) => {}
+            ShardMessage::Settled(receipts) => {
+                for Receipt { key, settlement, reply } in receipts {
+                    match key {
+                        EntityKey::Cart(id) => self.carts.settled(&id, &settlement, reply, ways),
+                        EntityKey::Order(id) => self.orders.settled(&id, &settlement, reply, ways),
+                        EntityKey::Sku(id) => self.skus.settled(&id, &settlement, reply, ways),
+                        _ => {}
+                    }
+                }
+            }
+            ShardMessage::Census(reply) => {
+                let _ = reply.send(self.census());
+            }
+        }
+        self.passivate();
+    }
+
+    /// Keeps the three kinds together inside the bound; carts, which are many and small, go first.
+    fn passivate(&mut self) {
+        let bound = self.ways.parts.bound;
+        let others = self.orders.bytes() + self.skus.bytes();
+        self.carts.passivate(bound.saturating_sub(others));
+        let others = self.carts.bytes() + self.skus.bytes();
+        self.orders.passivate(bound.saturating_sub(others));
+        let others = self.carts.bytes() + self.orders.bytes();
+        self.skus.passivate(bound.saturating_sub(others));
+    }
+
+    fn census(&self) -> Census {
+        Census {
+            carts: self.carts.len(),
+            orders: self.orders.len(),
+            skus: self.skus.len(),
+            bytes: self.carts.bytes() + self.orders.bytes() + self.skus.bytes(),
+        }
+    }
+}
+
+impl Shell for Ways {
+    fn env(&self) -> &Env {
+        &self.parts.env
+    }
+
+    fn flush(&mut self, owner: EntityKey, out: &mut Outbox) {
+        let parts = &self.parts;
+        // Others hear of a batch before the committer has it, so that they hear of it before it
+        // settles.
+        for message in out.messages.drain(..) {
+            parts.directory.send(message);
+        }
+        for (batch, reply) in out.batches.drain(..) {
+            let ticket = Ticket { owner: owner.clone(), reply };
+            parts.committer.submit(batch, ticket);
+        }
+        for call in out.calls.drain(..) {
+            providers::spawn(call, &parts.env, parts.directory.clone());
+        }
+        for (span, message) in out.later.drain(..) {
+            let directory = parts.directory.clone();
+            let wait = Duration::from_millis(span.as_millis().max(0).unsigned_abs());
+            tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                directory.send(message);
+            });
+        }
+        for reply in out.replies.drain(..) {
+            reply.settle(true);
+        }
+    }
+
+    fn load(&mut self, key: EntityKey) {
+        self.parts.readers.load(key, self.parts.directory.clone());
+    }
+}

@@ -1,0 +1,241 @@
+//! The places of one kind of entity in one shard: the one shell around every entity.
+//!
+//! It wakes an entity on its first message, runs one message at a time, and keeps the promises that
+//! running ahead of the disk demands: an entity is loaded only when everything handed over for it is
+//! settled, and is forgotten as soon as a batch that touched it failed or its step panicked.
+
+use super::ask::Reply;
+use super::entity::{Entity, Outbox, Settlement, Step};
+use super::env::Env;
+use crate::domain::event::EntityKey;
+use lru::LruCache;
+use std::collections::VecDeque;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// All entities of one kind that one shard has in mind, least recently used first to go.
+pub(super) struct Slots<E: Entity> {
+    seats: LruCache<E::Id, Seat<E>>,
+    bytes: usize,
+}
+
+struct Seat<E: Entity> {
+    slot: Slot<E>,
+    /// Batches that touch this entity and are on their way to the disk.
+    unsettled: u32,
+    bytes: u32,
+}
+
+enum Slot<E: Entity> {
+    Live(Box<E>),
+    /// Not in memory; its messages wait.
+    Loading(Box<Waiting<E::Message>>),
+}
+
+struct Waiting<M> {
+    messages: VecDeque<M>,
+    /// Whether its row was asked for.
+    asked: bool,
+}
+
+/// What the shard does for its slots: it owns the ways out.
+pub(super) trait Shell {
+    fn env(&self) -> &Env;
+    /// Carries out what a step of `owner` wants done.
+    fn flush(&mut self, owner: EntityKey, out: &mut Outbox);
+    fn load(&mut self, key: EntityKey);
+}
+
+impl<E: Entity> Slots<E> {
+    pub fn new() -> Slots<E> {
+        Slots { seats: LruCache::unbounded(), bytes: 0 }
+    }
+
+    pub fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// Bytes of memory that these entities take, with their seats.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Serves one message, or has it wait for its entity.
+    pub fn deliver(&mut self, id: &E::Id, message: E::Message, shell: &mut impl Shell) {
+        if !self.seats.contains(id) {
+            let slot = if E::is_birth(&message) {
+                match E::wake(id, None) {
+                    Ok(entity) => Slot::Live(Box::new(entity)),
+                    Err(_) => Slot::waiting(),
+                }
+            } else {
+                Slot::waiting()
+            };
+            self.seats.push(id.clone(), Seat { slot, unsettled: 0, bytes: 0 });
+        }
+        let Some(seat) = self.seats.get_mut(id) else { return };
+        if E::announces_batch(&message) {
+            seat.unsettled += 1;
+        }
+        match &mut seat.slot {
+            Slot::Live(_) => self.step(id, shell, |entity, step| entity.serve(message, step)),
+            Slot::Loading(waiting) => {
+                waiting.messages.push_back(message);
+                self.load_if_settled(id, shell);
+            }
+        }
+    }
+
+    /// Takes in a row that was asked for, unless it has become outdated meanwhile.
+    pub fn loaded(&mut self, id: &E::Id, row: Option<Option<Vec<u8>>>, shell: &mut impl Shell) {
+        let Some(seat) = self.seats.get_mut(id) else { return };
+        let Slot::Loading(waiting) = &mut seat.slot else { return };
+        waiting.asked = false;
+        if seat.unsettled > 0 {
+            // Something was handed over since it was asked for: the row may be older than that.
+            return;
+        }
+        let Some(entity) = row.and_then(|row| match E::wake(id, row.as_deref()) {
+            Ok(entity) => Some(entity),
+            Err(error) => {
+                tracing::error!(entity = %E::key(id), error = &error as &dyn std::error::Error, "a row cannot be read");
+                None
+            }
+        }) else {
+            // Dropping the messages tells their senders.
+            self.remove(id);
+            return;
+        };
+        let messages = mem::take(&mut waiting.messages);
+        seat.slot = Slot::Live(Box::new(entity));
+        for message in messages {
+            match self.seats.peek_mut(id).map(|seat| &mut seat.slot) {
+                Some(Slot::Live(_)) => self.step(id, shell, |entity, step| entity.serve(message, step)),
+                Some(Slot::Loading(waiting)) => waiting.messages.push_back(message),
+                None => return,
+            }
+        }
+        self.load_if_settled(id, shell);
+    }
+
+    /// A batch that touched the entity is durable or failed. The reply of its owner goes out after
+    /// the entity has taken that in.
+    pub fn settled(
+        &mut self,
+        id: &E::Id,
+        settlement: &Settlement,
+        reply: Option<Reply>,
+        shell: &mut impl Shell,
+    ) {
+        if let Some(seat) = self.seats.peek_mut(id) {
+            seat.unsettled = seat.unsettled.saturating_sub(1);
+            match &settlement.outcome {
+                Ok(committed) => {
+                    if matches!(seat.slot, Slot::Live(_)) {
+                        self.step(id, shell, |entity, step| entity.settled(settlement, committed, step));
+                    }
+                }
+                Err(error) => self.forget(id, shell, |entity, step| {
+                    entity.last_words(settlement, error, step);
+                }),
+            }
+            self.load_if_settled(id, shell);
+        }
+        if let Some(reply) = reply {
+            reply.settle(settlement.outcome.is_ok());
+        }
+    }
+
+    /// Drops the least recently used idle entities until these take at most `bound` bytes.
+    pub fn passivate(&mut self, bound: usize) {
+        let mut tries = self.seats.len();
+        while self.bytes > bound && tries > 0 {
+            tries -= 1;
+            let Some((id, seat)) = self.seats.pop_lru() else { return };
+            let idle = matches!(&seat.slot, Slot::Live(entity) if entity.is_idle());
+            if idle && seat.unsettled == 0 {
+                self.bytes -= seat.bytes as usize;
+            } else {
+                self.seats.push(id, seat);
+            }
+        }
+    }
+
+    /// Runs one step; a panic loses the entity's memory and nothing else.
+    fn step(
+        &mut self,
+        id: &E::Id,
+        shell: &mut impl Shell,
+        run: impl FnOnce(&mut E, &mut Step<'_>),
+    ) {
+        let Some(seat) = self.seats.peek_mut(id) else { return };
+        let Slot::Live(entity) = &mut seat.slot else { return };
+        let mut out = Outbox::default();
+        let env = shell.env();
+        let unsettled = seat.unsettled > 0;
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            run(entity, &mut Step { env, now: env.now(), unsettled, out: &mut out });
+        }));
+        if ran.is_err() {
+            tracing::error!(entity = %E::key(id), "a step panicked; the entity is loaded afresh");
+            self.forget(id, shell, |_, _| {});
+            self.load_if_settled(id, shell);
+            return;
+        }
+        seat.unsettled += out.batches.len() as u32;
+        let bytes = SEAT_BYTES + size_of::<E>() + size_of::<Seat<E>>() + entity.heap_bytes();
+        self.bytes = self.bytes + bytes - seat.bytes as usize;
+        seat.bytes = bytes as u32;
+        shell.flush(E::key(id), &mut out);
+    }
+
+    /// Forgets what is in memory. What it had to say is sent, without running ahead any further.
+    fn forget(
+        &mut self,
+        id: &E::Id,
+        shell: &mut impl Shell,
+        last_words: impl FnOnce(E, &mut Step<'_>),
+    ) {
+        let Some(seat) = self.seats.peek_mut(id) else { return };
+        let Slot::Live(entity) = mem::replace(&mut seat.slot, Slot::waiting()) else { return };
+        let mut out = Outbox::default();
+        let env = shell.env();
+        let unsettled = seat.unsettled > 0;
+        let mut step = Step { env, now: env.now(), unsettled, out: &mut out };
+        if catch_unwind(AssertUnwindSafe(|| last_words(*entity, &mut step))).is_ok() {
+            seat.unsettled += out.batches.len() as u32;
+            shell.flush(E::key(id), &mut out);
+        }
+    }
+
+    /// Asks for the entity's row, as soon as everything handed over for it is settled and somebody
+    /// waits for it.
+    fn load_if_settled(&mut self, id: &E::Id, shell: &mut impl Shell) {
+        let Some(seat) = self.seats.peek_mut(id) else { return };
+        let Slot::Loading(waiting) = &mut seat.slot else { return };
+        if seat.unsettled > 0 || waiting.asked {
+            return;
+        }
+        if waiting.messages.is_empty() {
+            self.remove(id);
+            return;
+        }
+        waiting.asked = true;
+        shell.load(E::key(id));
+    }
+
+    fn remove(&mut self, id: &E::Id) {
+        if let Some(seat) = self.seats.pop(id) {
+            self.bytes -= seat.bytes as usize;
+        }
+    }
+}
+
+/// What the map itself spends on an entity: its node and its place in the index.
+const SEAT_BYTES: usize = 64;
+
+impl<E: Entity> Slot<E> {
+    fn waiting() -> Slot<E> {
+        Slot::Loading(Box::new(Waiting { messages: VecDeque::new(), asked: false }))
+    }
+}

@@ -1,0 +1,160 @@
+//! The one writer: takes whatever waits, makes it durable with one fsync, and says so.
+//!
+//! It never sleeps to gather more. Alone, a batch costs one commit; under load, hundreds share it.
+//! What became of each group is given to one sink, in order and before the next group is taken, so
+//! that read models change before anybody hears of the change. After a fault nothing is written
+//! until the store was opened again, and everything that waits is answered with the error at once.
+
+use super::batch::{Batch, Committed, Conflict};
+use super::{Store, StoreError};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// The most batches in one transaction; above it, one more fsync costs less than waiting longer.
+const LARGEST_GROUP: usize = 4_096;
+
+/// Why a batch is not durable, as far as is known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// The rest of its group was written; this one's conditions did not hold.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The store failed: it may or may not be there when it is opened again.
+    #[error("the store failed and is being opened again")]
+    Unavailable,
+}
+
+/// A batch and what became of it. The ticket is whatever the sender needs to go on.
+#[derive(Debug)]
+pub struct Settled<T> {
+    pub batch: Batch,
+    pub ticket: T,
+    pub outcome: Result<Committed, CommitError>,
+}
+
+/// Hands batches to the writer's thread. Cheap to clone; never blocks.
+pub struct Committer<T> {
+    sender: UnboundedSender<(Batch, T)>,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Batches handed over and not settled: what the door looks at before it lets more in.
+    waiting: AtomicUsize,
+    faulted: AtomicBool,
+}
+
+impl<T> Clone for Committer<T> {
+    fn clone(&self) -> Committer<T> {
+        Committer { sender: self.sender.clone(), state: Arc::clone(&self.state) }
+    }
+}
+
+/// The writer's thread; it ends when every [`Committer`] is dropped and all is written.
+pub struct Writer {
+    thread: JoinHandle<()>,
+}
+
+impl Writer {
+    /// Waits for the last batch. Blocks; call it where that is fine.
+    pub fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("the committer's thread panicked");
+        }
+    }
+}
+
+impl<T: Send + 'static> Committer<T> {
+    /// Starts the writer's thread on `store`. `sink` gets every group once it is settled.
+    pub fn start(
+        store: Arc<dyn Store>,
+        sink: impl FnMut(Vec<Settled<T>>) + Send + 'static,
+    ) -> io::Result<(Committer<T>, Writer)> {
+        let (sender, receiver) = unbounded_channel();
+        let state = Arc::new(State::default());
+        let own = Arc::clone(&state);
+        let thread = thread::Builder::new()
+            .name("committer".into())
+            .spawn(move || run(&*store, receiver, sink, &own))?;
+        Ok((Committer { sender, state }, Writer { thread }))
+    }
+
+    /// Hands a batch over; it will be settled through the sink. Batches are taken in this order.
+    pub fn submit(&self, batch: Batch, ticket: T) {
+        self.state.waiting.fetch_add(1, Ordering::Relaxed);
+        if self.sender.send((batch, ticket)).is_err() {
+            // The writer is gone only while the shop goes down: dropping the ticket tells the caller.
+            self.state.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.state.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Whether writes are accepted; after a fault not until the store is open again.
+    pub fn is_healthy(&self) -> bool {
+        !self.state.faulted.load(Ordering::Relaxed)
+    }
+}
+
+fn run<T: Send>(
+    store: &dyn Store,
+    mut receiver: UnboundedReceiver<(Batch, T)>,
+    mut sink: impl FnMut(Vec<Settled<T>>),
+    state: &State,
+) {
+    let mut waiting = Vec::with_capacity(LARGEST_GROUP);
+    while receiver.blocking_recv_many(&mut waiting, LARGEST_GROUP) > 0 {
+        let (batches, tickets): (Vec<Batch>, Vec<T>) = waiting.drain(..).unzip();
+        let outcomes = commit(store, &batches, state);
+        state.waiting.fetch_sub(batches.len(), Ordering::Relaxed);
+        let settled = batches.into_iter().zip(tickets).zip(outcomes);
+        sink(settled
+            .map(|((batch, ticket), outcome)| Settled { batch, ticket, outcome })
+            .collect());
+    }
+}
+
+fn commit(
+    store: &dyn Store,
+    batches: &[Batch],
+    state: &State,
+) -> Vec<Result<Committed, CommitError>> {
+    let unavailable = || batches.iter().map(|_| Err(CommitError::Unavailable)).collect();
+    if state.faulted.load(Ordering::Relaxed) {
+        // What waits now was built on what failed, or came in before callers could know of it.
+        match store.reopen() {
+            Ok(()) => {
+                tracing::warn!("the store is open again");
+                state.faulted.store(false, Ordering::Relaxed);
+            }
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the store stays shut"),
+        }
+        return unavailable();
+    }
+    let committed = catch_unwind(AssertUnwindSafe(|| store.commit(batches)));
+    let error = match committed {
+        Ok(Ok(outcomes)) => {
+            return outcomes.into_iter().map(|outcome| outcome.map_err(CommitError::from)).collect();
+        }
+        Ok(Err(error)) => error,
+        Err(_) => StoreError::Stopped,
+    };
+    tracing::error!(
+        error = &error as &dyn std::error::Error,
+        batches = batches.len(),
+        "a commit failed; nothing is written until the store was opened again"
+    );
+    state.faulted.store(true, Ordering::Relaxed);
+    if store.reopen().is_ok() {
+        tracing::warn!("the store is open again");
+        state.faulted.store(false, Ordering::Relaxed);
+    }
+    unavailable()
+}
