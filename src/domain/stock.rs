@@ -192,7 +192,8 @@ impl Stock {
 
     /// The level as it will be once adjustments under way are durable.
     pub fn ahead(&self) -> Level {
-        let (on_hand, received) = (self.level.on_hand + self.adjusting, self.level.received + self.adjusting);
+        let (on_hand, received) =
+            (self.level.on_hand + self.adjusting, self.level.received + self.adjusting);
         Level { on_hand, received, ..self.level }
     }
 

@@ -1,6 +1,7 @@
 //! What is handed to the committer: one batch is one decision, all or nothing.
 
-use super::records::{KeyRow, LoggedFact, Stored};
+use super::codec::Stored;
+use super::records::{KeyRow, LoggedFact};
 use super::table::{Table, expiry_key, timed_key};
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::order::Attempt;
@@ -92,7 +93,13 @@ impl Batch {
     /// Keeps what an idempotency key was answered, under the time of its first use.
     pub fn answer(&mut self, first_used: Timestamp, attempt: Attempt, row: &KeyRow) {
         let key = timed_key(first_used, &attempt.key);
-        self.answers.push(AnswerWrite { key, attempt, bytes: row.to_bytes(), first_used, done: matches!(row, KeyRow::Done(_)) });
+        self.answers.push(AnswerWrite {
+            key,
+            attempt,
+            bytes: row.to_bytes(),
+            first_used,
+            done: matches!(row, KeyRow::Done(_)),
+        });
     }
 
     /// Has the shop come back to `entity` at `at`.
@@ -122,9 +129,11 @@ impl Batch {
 
     /// Whose rows it writes or rests on, and which SKUs it moves.
     pub fn touched(&self) -> Vec<EntityKey> {
-        let mut touched: Vec<EntityKey> = self.writes.iter().map(|write| write.key.clone()).collect();
+        let mut touched: Vec<EntityKey> =
+            self.writes.iter().map(|write| write.key.clone()).collect();
         for fact in self.facts() {
-            let movements = fact.movements.iter().map(|movement| EntityKey::Sku(movement.sku.clone()));
+            let movements =
+                fact.movements.iter().map(|movement| EntityKey::Sku(movement.sku.clone()));
             let own = match &fact.fact {
                 Fact::Stock(sku, _) => Some(EntityKey::Sku(sku.clone())),
                 _ => None,
@@ -139,7 +148,10 @@ impl Batch {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty() && self.facts.is_empty() && self.answers.is_empty() && self.rows.is_empty()
+        self.writes.is_empty()
+            && self.facts.is_empty()
+            && self.answers.is_empty()
+            && self.rows.is_empty()
     }
 }
 

@@ -5,7 +5,8 @@
 //! once and kept or taken back once. Facts are numbered here, so the log has no gap.
 
 use super::batch::{Batch, Change, Committed, Conflict};
-use super::records::{Reservation, Stored};
+use super::codec::Stored;
+use super::records::Reservation;
 use super::table::{Table, entity_prefix, reservation_key, row_key, seq_key};
 use super::{StoreError, join_version, split_version};
 use crate::domain::event::{EntityKey, Fact};
@@ -112,10 +113,15 @@ fn set(moved: &mut Moved, sku: &Sku, level: Level) {
 }
 
 /// A promise is made once, and kept or taken back once, in full.
-fn check_reservation<T: Tx>(tx: &mut T, movement: &Movement) -> Result<Option<Conflict>, StoreError> {
+fn check_reservation<T: Tx>(
+    tx: &mut T,
+    movement: &Movement,
+) -> Result<Option<Conflict>, StoreError> {
     let (order, units) = match movement.change {
         StockChange::Reserve { order, .. } => (order, None),
-        StockChange::Release { order, units } | StockChange::Sell { order, units } => (order, Some(units)),
+        StockChange::Release { order, units } | StockChange::Sell { order, units } => {
+            (order, Some(units))
+        }
         StockChange::Return { .. } | StockChange::Adjust { .. } => return Ok(None),
     };
     let held = reservation(tx, order, &movement.sku)?;
@@ -125,7 +131,11 @@ fn check_reservation<T: Tx>(tx: &mut T, movement: &Movement) -> Result<Option<Co
     Ok(Some(Conflict::Reservation { order, sku: movement.sku.clone() }))
 }
 
-fn reservation<T: Tx>(tx: &mut T, order: OrderId, sku: &Sku) -> Result<Option<Reservation>, StoreError> {
+fn reservation<T: Tx>(
+    tx: &mut T,
+    order: OrderId,
+    sku: &Sku,
+) -> Result<Option<Reservation>, StoreError> {
     let key = reservation_key(order, sku);
     let found = tx.with(Table::Reservations, &key, |row| row.map(Reservation::from_bytes))?;
     Ok(found.transpose()?)

@@ -115,9 +115,9 @@ fn run<T: Send>(
         let outcomes = commit(store, &batches, state);
         state.waiting.fetch_sub(batches.len(), Ordering::Relaxed);
         let settled = batches.into_iter().zip(tickets).zip(outcomes);
-        sink(settled
-            .map(|((batch, ticket), outcome)| Settled { batch, ticket, outcome })
-            .collect());
+        sink(
+            settled.map(|((batch, ticket), outcome)| Settled { batch, ticket, outcome }).collect(),
+        );
     }
 }
 
@@ -134,14 +134,19 @@ fn commit(
                 tracing::warn!("the store is open again");
                 state.faulted.store(false, Ordering::Relaxed);
             }
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "the store stays shut"),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the store stays shut")
+            }
         }
         return unavailable();
     }
     let committed = catch_unwind(AssertUnwindSafe(|| store.commit(batches)));
     let error = match committed {
         Ok(Ok(outcomes)) => {
-            return outcomes.into_iter().map(|outcome| outcome.map_err(CommitError::from)).collect();
+            return outcomes
+                .into_iter()
+                .map(|outcome| outcome.map_err(CommitError::from))
+                .collect();
         }
         Ok(Err(error)) => error,
         Err(_) => StoreError::Stopped,

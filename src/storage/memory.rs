@@ -71,7 +71,8 @@ impl Store for MemoryStore {
         }
         let fault = state.faults.pop_front().unwrap_or(Fault::None);
         let before = Arc::clone(&state.rows);
-        let last = before.range((Table::Events, vec![])..(Table::EventsByEntity, vec![])).next_back();
+        let last =
+            before.range((Table::Events, vec![])..(Table::EventsByEntity, vec![])).next_back();
         let last_seq = last.and_then(|((_, key), _)| seq_of(key)).unwrap_or(Seq(0));
         let mut tx = MemoryTx { rows: Arc::make_mut(&mut state.rows) };
         let applied = apply_group(&mut tx, last_seq, group);
@@ -136,7 +137,8 @@ impl Snapshot for MemorySnapshot {
         let from = Bound::Included((table, from.to_vec()));
         let to = to.map_or(Bound::Unbounded, |to| Bound::Excluded((table, to.to_vec())));
         let rows = self.rows.range((from, to)).filter(|((own, _), _)| *own == table);
-        let mut each = |(key, value): (&(Table, Vec<u8>), &Vec<u8>)| visit(&key.1, value).is_break();
+        let mut each =
+            |(key, value): (&(Table, Vec<u8>), &Vec<u8>)| visit(&key.1, value).is_break();
         match direction {
             Direction::Forward => rows.into_iter().any(&mut each),
             Direction::Backward => rows.rev().any(&mut each),

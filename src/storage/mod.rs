@@ -5,23 +5,23 @@
 //! faults and serves tests and simulation. The rules of a commit (versions, the stock guard,
 //! numbering) are in [`commit`] once, for both.
 
-pub mod table;
-pub mod codec;
-pub mod records;
 pub mod batch;
+pub mod codec;
 pub mod commit;
 pub mod committer;
 pub mod memory;
+pub mod records;
 pub mod redb_store;
+pub mod table;
 
 pub use batch::{Batch, Committed, Conflict};
-pub use committer::{CommitError, Committer, Settled};
 pub use codec::Stored;
+pub use committer::{CommitError, Committer, Settled};
 pub use redb_store::RedbStore;
 pub use table::Table;
 
-use crate::domain::event::{EntityKey, Event};
 use crate::domain::Seq;
+use crate::domain::event::{EntityKey, Event};
 use codec::CodecError;
 use records::LoggedFact;
 use std::ops::ControlFlow;
@@ -33,7 +33,9 @@ use table::{entity_prefix, row_key, seq_key, seq_of};
 pub enum StoreError {
     #[error("{} is in use by another process; stop that one first", .path.display())]
     InUse { path: PathBuf },
-    #[error("the data file was written by a newer program (schema {found}, this one knows {known}); run that program, nothing was changed")]
+    #[error(
+        "the data file was written by a newer program (schema {found}, this one knows {known}); run that program, nothing was changed"
+    )]
     Newer { found: u32, known: u32 },
     #[error("the data file cannot be used")]
     Redb(#[from] redb::Error),
@@ -100,16 +102,22 @@ impl dyn Snapshot + '_ {
         mut each: impl FnMut(&[u8], u64, T),
     ) -> Result<(), StoreError> {
         let mut failed = None;
-        self.scan(table, &[], None, Direction::Forward, &mut |key, bytes| match decode_row(bytes) {
-            Ok((version, row)) => {
-                each(key, version, row);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
+        self.scan(
+            table,
+            &[],
+            None,
+            Direction::Forward,
+            &mut |key, bytes| match decode_row(bytes) {
+                Ok((version, row)) => {
+                    each(key, version, row);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            },
+        )?;
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
 

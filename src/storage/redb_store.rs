@@ -141,7 +141,8 @@ fn make_tables(database: &Database) -> Result<(), StoreError> {
 
 fn last_seq(database: &Database) -> Result<Seq, StoreError> {
     let transaction = database.begin_read().map_err(redb::Error::from)?;
-    let table = transaction.open_table(definition(Table::Events.name())).map_err(redb::Error::from)?;
+    let table =
+        transaction.open_table(definition(Table::Events.name())).map_err(redb::Error::from)?;
     let last = table.last().map_err(redb::Error::from)?;
     Ok(last.and_then(|(key, _)| seq_of(key.value())).unwrap_or_default())
 }
@@ -198,7 +199,10 @@ struct RedbSnapshot {
 }
 
 impl RedbSnapshot {
-    fn table(&self, table: Table) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
+    fn table(
+        &self,
+        table: Table,
+    ) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, StoreError> {
         let opened = self.transaction.open_table(definition(table.name()));
         Ok(opened.map_err(redb::Error::from)?)
     }

@@ -16,7 +16,6 @@ mod catalog;
 mod event;
 mod grouping;
 mod idempotency;
-pub mod key;
 mod order;
 mod payment;
 mod staff;
