@@ -26,3 +26,10 @@ pub use event::LoggedFact;
 pub use idempotency::{Answer, KeyRow};
 pub use stock::Reservation;
 pub use tokens::{TokenHolder, TokenKind, TokenRow};
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod strategies;
+#[cfg(test)]
+mod tests;

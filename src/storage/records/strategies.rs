@@ -1,0 +1,556 @@
+//! Arbitrary values of everything that is stored, for property tests of this layer. They hold what
+//! the types promise and nothing more: states that no rule leads to must be kept as well.
+
+use super::{Answer, KeyRow, LoggedFact, Reservation, TokenHolder, TokenKind, TokenRow};
+use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
+use crate::domain::catalog::{
+    Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
+};
+use crate::domain::event::Fact;
+use crate::domain::grouping::{Category, Collection, GroupingEvent, Members, Rule};
+use crate::domain::order::{
+    Attempt, CancelReason, Collected, Ending, Order, OrderEvent, OrderLine, Placed, Refund,
+    RefundState, Units,
+};
+use crate::domain::payment::{Payment, PaymentEvent, PaymentState};
+use crate::domain::pricing::LineTotals;
+use crate::domain::shipping::ShippingOption;
+use crate::domain::staff::{Role, Staff, StaffEvent};
+use crate::domain::stock::{Change, Level, Movement, StockEvent};
+use crate::domain::tax::Prices;
+use crate::domain::{
+    Address, CartId, Currency, Money, OrderId, PaymentId, ProductId, RefundId, Sku, StaffId,
+    Timestamp,
+};
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn texts() -> impl Strategy<Value = String> {
+    "\\PC{0,12}"
+}
+
+fn boxed_texts() -> impl Strategy<Value = Box<str>> {
+    texts().prop_map(Into::into)
+}
+
+fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
+    vec((texts(), texts()), 0..3)
+}
+
+fn times() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp::from_millis)
+}
+
+fn currencies() -> impl Strategy<Value = Currency> {
+    select(vec!["USD", "EUR", "JPY", "KWD", "XAU"])
+        .prop_map(|code| Currency::from_code(code).unwrap())
+}
+
+fn amounts() -> impl Strategy<Value = Money> {
+    (any::<i64>(), currencies()).prop_map(|(minor, currency)| Money::from_minor(minor, currency))
+}
+
+fn skus() -> impl Strategy<Value = Sku> {
+    "[!-~é½]([ -~]{0,10}[!-~])?".prop_map(|text| text.parse().unwrap())
+}
+
+fn product_ids() -> impl Strategy<Value = ProductId> {
+    "prod-[0-9A-Za-z_.-]{1,20}".prop_map(|text| text.parse().unwrap())
+}
+
+fn cart_ids() -> impl Strategy<Value = CartId> {
+    any::<[u8; 22]>().prop_map(CartId::from_bytes)
+}
+
+fn order_ids() -> impl Strategy<Value = OrderId> {
+    any::<[u8; 16]>().prop_map(OrderId::from_bytes)
+}
+
+fn refund_ids() -> impl Strategy<Value = RefundId> {
+    any::<[u8; 16]>().prop_map(RefundId::from_bytes)
+}
+
+fn staff_ids() -> impl Strategy<Value = StaffId> {
+    any::<[u8; 16]>().prop_map(StaffId::from_bytes)
+}
+
+prop_compose! {
+    fn addresses()(
+        (name, line1, city, country) in (texts(), texts(), texts(), texts()),
+        (line2, region) in (of(texts()), of(texts())),
+        (postal_code, phone) in (of(texts()), of(texts())),
+    ) -> Address {
+        Address { name, line1, line2, city, region, postal_code, country, phone }
+    }
+}
+
+prop_compose! {
+    fn offers()(
+        sku in skus(),
+        product_id in product_ids(),
+        name in boxed_texts(),
+        title in boxed_texts(),
+        unit_price in amounts(),
+    ) -> Offer {
+        Offer { sku, product_id, name, title, unit_price }
+    }
+}
+
+prop_compose! {
+    fn cart_lines()(offer in offers(), quantity: u32) -> CartLine {
+        let Offer { sku, product_id, name, title, unit_price } = offer;
+        CartLine { sku, product_id, name, title, quantity, unit_price }
+    }
+}
+
+prop_compose! {
+    pub(super) fn carts()(
+        currency in currencies(),
+        status in prop_oneof![
+            Just(CartStatus::Open),
+            order_ids().prop_map(CartStatus::Ordered),
+            Just(CartStatus::Abandoned),
+        ],
+        lines in vec(cart_lines(), 0..4),
+        shipping_address in of(addresses().prop_map(Box::new)),
+        shipping_option in of(boxed_texts()),
+        created_at in times(),
+        updated_at in times(),
+    ) -> Cart {
+        Cart { currency, status, lines, shipping_address, shipping_option, created_at, updated_at }
+    }
+}
+
+fn cart_events() -> impl Strategy<Value = CartEvent> {
+    prop_oneof![
+        (currencies(), times()).prop_map(|(currency, at)| CartEvent::Created { currency, at }),
+        (offers(), any::<u32>(), times()).prop_map(|(offer, quantity, at)| CartEvent::ItemAdded {
+            offer,
+            quantity,
+            at
+        }),
+        (skus(), any::<u32>(), times()).prop_map(|(sku, quantity, at)| CartEvent::QuantitySet {
+            sku,
+            quantity,
+            at
+        }),
+        (skus(), times()).prop_map(|(sku, at)| CartEvent::ItemRemoved { sku, at }),
+        (addresses().prop_map(Box::new), times())
+            .prop_map(|(address, at)| CartEvent::ShippingAddressSet { address, at }),
+        (boxed_texts(), times())
+            .prop_map(|(option, at)| CartEvent::ShippingOptionSet { option, at }),
+        (vec((skus(), amounts()), 0..3), times())
+            .prop_map(|(prices, at)| CartEvent::Repriced { prices, at }),
+        (order_ids(), times()).prop_map(|(order, at)| CartEvent::CheckedOut { order, at }),
+        (order_ids(), times()).prop_map(|(order, at)| CartEvent::Reopened { order, at }),
+        times().prop_map(|at| CartEvent::Abandoned { at }),
+    ]
+}
+
+prop_compose! {
+    fn line_totals()(
+        subtotal in amounts(),
+        discount in amounts(),
+        tax in amounts(),
+        total in amounts(),
+    ) -> LineTotals {
+        LineTotals { subtotal, discount, tax, total }
+    }
+}
+
+prop_compose! {
+    fn order_lines()(
+        sku in skus(),
+        product_id in product_ids(),
+        name in texts(),
+        title in texts(),
+        quantity: u32,
+        unit_price in amounts(),
+        totals in line_totals(),
+    ) -> OrderLine {
+        OrderLine { sku, product_id, name, title, quantity, unit_price, totals }
+    }
+}
+
+prop_compose! {
+    fn shipping_options()(
+        id in texts(),
+        name in texts(),
+        price in amounts(),
+        min_days: u32,
+        max_days: u32,
+    ) -> ShippingOption {
+        ShippingOption { id, name, price, min_days, max_days }
+    }
+}
+
+prop_compose! {
+    fn placed()(
+        (number, cart, payment) in (any::<u64>(), cart_ids(), any::<[u8; 16]>()),
+        (email, provider, note) in (texts(), texts(), of(texts())),
+        (currency, lines) in (currencies(), vec(order_lines(), 0..4)),
+        (totals, shipping_price) in (line_totals(), amounts()),
+        prices in select(vec![Prices::ExcludeTax, Prices::IncludeTax]),
+        shipping in of(shipping_options()),
+        (shipping_address, billing_address) in (addresses(), of(addresses())),
+        collected in select(vec![Collected::Online, Collected::ByHand]),
+        (expires_at, placed_at) in (times(), times()),
+        attempt in of(any::<([u8; 16], [u8; 16])>()),
+    ) -> Box<Placed> {
+        Box::new(Placed {
+            number,
+            cart,
+            email,
+            currency,
+            lines,
+            subtotal: totals.subtotal,
+            discount: totals.discount,
+            shipping_price,
+            tax: totals.tax,
+            total: totals.total,
+            prices,
+            shipping,
+            shipping_address,
+            billing_address,
+            note,
+            payment: PaymentId::from_bytes(payment),
+            provider,
+            collected,
+            expires_at,
+            placed_at,
+            attempt: attempt.map(|(key, fingerprint)| Attempt { key, fingerprint }),
+        })
+    }
+}
+
+fn payment_states() -> impl Strategy<Value = PaymentState> {
+    prop_oneof![
+        Just(PaymentState::Pending),
+        (texts(), texts())
+            .prop_map(|(reference, url)| PaymentState::ActionNeeded { reference, url }),
+        texts().prop_map(|reference| PaymentState::Authorized { reference }),
+        texts().prop_map(|reference| PaymentState::Captured { reference }),
+        texts().prop_map(|reason| PaymentState::Declined { reason }),
+        Just(PaymentState::Voided),
+    ]
+}
+
+fn payment_events() -> impl Strategy<Value = PaymentEvent> {
+    prop_oneof![
+        (texts(), texts())
+            .prop_map(|(reference, url)| PaymentEvent::ActionNeeded { reference, url }),
+        texts().prop_map(|reference| PaymentEvent::Authorized { reference }),
+        texts().prop_map(|reference| PaymentEvent::Captured { reference }),
+        texts().prop_map(|reason| PaymentEvent::Declined { reason }),
+        Just(PaymentEvent::Voided),
+    ]
+}
+
+fn cancel_reasons() -> impl Strategy<Value = CancelReason> {
+    prop_oneof![
+        of(texts()).prop_map(CancelReason::Requested),
+        texts().prop_map(|reason| CancelReason::PaymentFailed { reason }),
+        Just(CancelReason::Expired),
+    ]
+}
+
+fn endings() -> impl Strategy<Value = Ending> {
+    prop_oneof![
+        Just(Ending::Live),
+        cancel_reasons().prop_map(Ending::Closing),
+        (cancel_reasons(), times()).prop_map(|(reason, at)| Ending::Cancelled { reason, at }),
+    ]
+}
+
+prop_compose! {
+    fn refunds()(
+        id in refund_ids(),
+        amount in amounts(),
+        reason in texts(),
+        state in prop_oneof![
+            Just(RefundState::Started),
+            Just(RefundState::Settled),
+            texts().prop_map(|reason| RefundState::Failed { reason }),
+        ],
+        created_at in times(),
+    ) -> Refund {
+        Refund { id, amount, reason, state, created_at }
+    }
+}
+
+prop_compose! {
+    pub(super) fn orders()(
+        placed in placed(),
+        (provider, amount, state) in (texts(), amounts(), payment_states()),
+        units in select(vec![Units::Reserved, Units::Sold, Units::Released]),
+        ending in endings(),
+        capture_wanted: bool,
+        paid_at in of(times()),
+        refunds in vec(refunds(), 0..3),
+        updated_at in times(),
+    ) -> Order {
+        let payment = Payment { id: placed.payment, provider, amount, state };
+        Order { placed, payment, units, ending, capture_wanted, paid_at, refunds, updated_at }
+    }
+}
+
+fn order_events() -> impl Strategy<Value = OrderEvent> {
+    prop_oneof![
+        placed().prop_map(OrderEvent::Placed),
+        (payment_events(), times()).prop_map(|(event, at)| OrderEvent::Payment { event, at }),
+        times().prop_map(|at| OrderEvent::Paid { at }),
+        times().prop_map(|at| OrderEvent::CaptureWanted { at }),
+        (cancel_reasons(), times()).prop_map(|(reason, at)| OrderEvent::Closing { reason, at }),
+        (refund_ids(), amounts(), texts(), times()).prop_map(|(refund, amount, reason, at)| {
+            OrderEvent::RefundStarted { refund, amount, reason, at }
+        }),
+        (refund_ids(), times()).prop_map(|(refund, at)| OrderEvent::RefundSettled { refund, at }),
+        (refund_ids(), texts(), times())
+            .prop_map(|(refund, reason, at)| OrderEvent::RefundFailed { refund, reason, at }),
+        (cancel_reasons(), times()).prop_map(|(reason, at)| OrderEvent::Cancelled { reason, at }),
+    ]
+}
+
+prop_compose! {
+    pub(super) fn levels()(
+        on_hand: i64,
+        reserved: i64,
+        received: i64,
+        sold: i64,
+        backorder: bool,
+        low_stock_at: Option<u32>,
+    ) -> Level {
+        Level { on_hand, reserved, received, sold, backorder, low_stock_at }
+    }
+}
+
+prop_compose! {
+    pub(super) fn reservations()(units: u32, expires_at in times()) -> Reservation {
+        Reservation { units, expires_at }
+    }
+}
+
+fn changes() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        (order_ids(), any::<u32>(), times())
+            .prop_map(|(order, units, expires_at)| Change::Reserve { order, units, expires_at }),
+        (order_ids(), any::<u32>()).prop_map(|(order, units)| Change::Release { order, units }),
+        (order_ids(), any::<u32>()).prop_map(|(order, units)| Change::Sell { order, units }),
+        (order_ids(), any::<u32>()).prop_map(|(order, units)| Change::Return { order, units }),
+        any::<i64>().prop_map(|delta| Change::Adjust { delta }),
+    ]
+}
+
+fn movements() -> impl Strategy<Value = Movement> {
+    (skus(), changes()).prop_map(|(sku, change)| Movement { sku, change })
+}
+
+fn stock_events() -> impl Strategy<Value = StockEvent> {
+    prop_oneof![
+        (any::<i64>(), texts(), of(texts()))
+            .prop_map(|(delta, reason, note)| StockEvent::Adjusted { delta, reason, note }),
+        any::<(bool, Option<u32>)>().prop_map(|(backorder, low_stock_at)| StockEvent::Configured {
+            backorder,
+            low_stock_at
+        }),
+        any::<i64>().prop_map(|available| StockEvent::RanLow { available }),
+    ]
+}
+
+prop_compose! {
+    fn variants()(
+        (sku, title, options) in (skus(), texts(), pairs()),
+        (price, compare_at_price) in (amounts(), of(amounts())),
+        barcode in of(texts()),
+        weight_grams: Option<u32>,
+        image in of(texts()),
+    ) -> Variant {
+        Variant { sku, title, options, price, compare_at_price, barcode, weight_grams, image }
+    }
+}
+
+prop_compose! {
+    fn images()(url in texts(), alt in texts(), width: Option<u32>, height: Option<u32>) -> Image {
+        Image { url, alt, width, height }
+    }
+}
+
+prop_compose! {
+    fn contents()(
+        (handle, name, description) in (texts(), texts(), texts()),
+        (category, brand) in (texts(), texts()),
+        images in vec(images(), 0..3),
+        (tags, attributes) in (vec(texts(), 0..3), pairs()),
+        status in select(vec![
+            ProductStatus::Draft,
+            ProductStatus::Active,
+            ProductStatus::Archived,
+        ]),
+        options in vec((texts(), vec(texts(), 0..3)), 0..3),
+        variants in vec(variants(), 1..4),
+        currency in currencies(),
+    ) -> ProductContent {
+        let option = |(name, values)| ProductOption { name, values };
+        let options = options.into_iter().map(option).collect();
+        ProductContent {
+            handle,
+            name,
+            description,
+            category,
+            brand,
+            images,
+            tags,
+            attributes,
+            status,
+            options,
+            variants,
+            currency,
+        }
+    }
+}
+
+prop_compose! {
+    pub(super) fn products()(
+        id in product_ids(),
+        content in contents(),
+        created_at in times(),
+        updated_at in times(),
+    ) -> Product {
+        Product { id, content, created_at, updated_at }
+    }
+}
+
+fn product_events() -> impl Strategy<Value = ProductEvent> {
+    prop_oneof![
+        (contents().prop_map(Box::new), times())
+            .prop_map(|(content, at)| ProductEvent::Created { content, at }),
+        (contents().prop_map(Box::new), times())
+            .prop_map(|(content, at)| ProductEvent::Updated { content, at }),
+        times().prop_map(|at| ProductEvent::Archived { at }),
+    ]
+}
+
+prop_compose! {
+    pub(super) fn categories()(
+        (handle, name, description) in (texts(), texts(), texts()),
+        parent in of(texts()),
+        created_at in times(),
+        updated_at in times(),
+    ) -> Category {
+        Category { handle, name, description, parent, created_at, updated_at }
+    }
+}
+
+prop_compose! {
+    fn rules()(
+        (category, brand, tag) in (of(texts()), of(texts()), of(texts())),
+        min_price in of(amounts()),
+        max_price in of(amounts()),
+    ) -> Rule {
+        Rule { category, brand, tag, min_price, max_price }
+    }
+}
+
+prop_compose! {
+    pub(super) fn collections()(
+        (handle, name, description) in (texts(), texts(), texts()),
+        members in prop_oneof![
+            vec(product_ids(), 0..4).prop_map(Members::ByHand),
+            rules().prop_map(Members::ByRule),
+        ],
+        created_at in times(),
+        updated_at in times(),
+    ) -> Collection {
+        Collection { handle, name, description, members, created_at, updated_at }
+    }
+}
+
+fn grouping_events() -> impl Strategy<Value = GroupingEvent> {
+    prop_oneof![
+        categories().prop_map(GroupingEvent::CategorySaved),
+        texts().prop_map(|handle| GroupingEvent::CategoryDeleted { handle }),
+        collections().prop_map(GroupingEvent::CollectionSaved),
+        texts().prop_map(|handle| GroupingEvent::CollectionDeleted { handle }),
+    ]
+}
+
+fn roles() -> impl Strategy<Value = Role> {
+    select(vec![Role::Staff, Role::Admin])
+}
+
+prop_compose! {
+    pub(super) fn staff()(
+        email in texts(),
+        role in roles(),
+        password_hash in texts(),
+        created_at in times(),
+        updated_at in times(),
+    ) -> Staff {
+        Staff { email, role, password_hash, created_at, updated_at }
+    }
+}
+
+fn staff_events() -> impl Strategy<Value = StaffEvent> {
+    prop_oneof![
+        (texts(), roles(), times()).prop_map(|(email, role, at)| StaffEvent::Created {
+            email,
+            role,
+            at
+        }),
+        times().prop_map(|at| StaffEvent::PasswordChanged { at }),
+    ]
+}
+
+fn facts() -> impl Strategy<Value = Fact> {
+    prop_oneof![
+        (cart_ids(), cart_events()).prop_map(|(id, event)| Fact::Cart(id, event)),
+        (order_ids(), order_events()).prop_map(|(id, event)| Fact::Order(id, event)),
+        (skus(), stock_events()).prop_map(|(sku, event)| Fact::Stock(sku, event)),
+        (product_ids(), product_events()).prop_map(|(id, event)| Fact::Product(id, event)),
+        grouping_events().prop_map(Fact::Grouping),
+        (staff_ids(), staff_events()).prop_map(|(id, event)| Fact::Staff(id, event)),
+    ]
+}
+
+prop_compose! {
+    pub(super) fn logged_facts()(
+        at in times(),
+        fact in facts(),
+        movements in vec(movements(), 0..4),
+    ) -> LoggedFact {
+        LoggedFact { at, fact, movements }
+    }
+}
+
+prop_compose! {
+    fn answers()(
+        status: u16,
+        headers in pairs(),
+        body in vec(any::<u8>(), 0..300),
+        fingerprint: [u8; 16],
+        at in times(),
+    ) -> Answer {
+        Answer { status, headers, body, fingerprint, at }
+    }
+}
+
+pub(super) fn key_rows() -> impl Strategy<Value = KeyRow> {
+    prop_oneof![
+        answers().prop_map(KeyRow::Done),
+        (order_ids(), any::<[u8; 16]>())
+            .prop_map(|(order, fingerprint)| KeyRow::Order { order, fingerprint }),
+    ]
+}
+
+prop_compose! {
+    pub(super) fn token_rows()(
+        holder in staff_ids().prop_map(TokenHolder::Staff),
+        kind in select(vec![TokenKind::Access, TokenKind::Refresh]),
+        expires_at in times(),
+        family: [u8; 16],
+    ) -> TokenRow {
+        TokenRow { holder, kind, expires_at, family }
+    }
+}
