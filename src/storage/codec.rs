@@ -6,6 +6,7 @@
 //! outside is JSON and belongs to `http`. Records borrow their text from what is written or read,
 //! so the same type serves both ways and no string is copied on its way to the disk.
 
+use crate::domain::ids::IdError;
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use bincode::error::DecodeError;
 use serde::{Deserialize, Serialize};
@@ -117,8 +118,8 @@ pub enum CodecError {
 #[error("not a valid {0}")]
 pub struct ValueError(pub &'static str);
 
-impl From<crate::domain::ids::IdError> for ValueError {
-    fn from(error: crate::domain::ids::IdError) -> ValueError {
+impl From<IdError> for ValueError {
+    fn from(error: IdError) -> ValueError {
         ValueError(error.kind)
     }
 }

@@ -7,9 +7,9 @@ use super::order::OrderEventV1;
 use super::staff::StaffEventV1;
 use super::stock::{MovementV1, StockEventV1};
 use super::value::{TimeV1, each};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Fact;
 use crate::domain::stock::Movement;
-use crate::domain::{CartId, OrderId, Seq, StaffId, Timestamp};
+use crate::domain::{CartId, OrderId, StaffId, Timestamp};
 use crate::storage::codec::{Stored, ValueError};
 use serde::{Deserialize, Serialize};
 
@@ -19,13 +19,6 @@ pub struct LoggedFact {
     pub at: Timestamp,
     pub fact: Fact,
     pub movements: Vec<Movement>,
-}
-
-impl LoggedFact {
-    /// The event at its place in the log.
-    pub fn numbered(self, seq: Seq) -> Event {
-        Event { seq, at: self.at, fact: self.fact, movements: self.movements }
-    }
 }
 
 impl Stored for LoggedFact {
