@@ -1,4 +1,5 @@
 //! Mercat: a whole shop in one binary. `ARCHITECTURE.md` has the map.
 
 pub mod domain;
+pub mod http;
 pub mod storage;

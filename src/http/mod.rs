@@ -1,0 +1,15 @@
+//! The front door: HTTP in, typed commands to the actors, answers out.
+//!
+//! Input is read strictly and refused with every fault at once; the OpenAPI document that describes
+//! it is the very thing that checks it. Bodies (`api::dto`) belong here alone: `domain` knows no
+//! JSON, so a change of an answer never moves a stored byte.
+
+pub mod body;
+pub mod etag;
+pub mod idempotency;
+pub mod json;
+pub mod layers;
+pub mod list;
+pub mod parse;
+pub mod problem;
+pub mod schema;
