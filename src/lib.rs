@@ -1,5 +1,6 @@
 //! Mercat: a whole shop in one binary. `ARCHITECTURE.md` has the map.
 
+pub mod actors;
 pub mod domain;
 pub mod http;
 pub mod search;

@@ -121,6 +121,15 @@ impl Batch {
         self.facts.iter().map(|new| &new.logged)
     }
 
+    /// The entity rows that it writes (new version and record) or removes (`None`).
+    pub fn written(&self) -> impl Iterator<Item = (&EntityKey, Option<(u64, &[u8])>)> {
+        self.writes.iter().filter_map(|write| match &write.change {
+            Change::Put(record) => Some((&write.key, Some((write.expected + 1, &**record)))),
+            Change::Remove => Some((&write.key, None)),
+            Change::Require => None,
+        })
+    }
+
     /// The idempotency keys whose final answers this batch holds, and when each was first used.
     pub fn answered(&self) -> impl Iterator<Item = (Attempt, Timestamp)> {
         let done = self.answers.iter().filter(|answer| answer.done);

@@ -1,0 +1,3 @@
+//! Virtual actors and the services beside them.
+
+pub mod reads;

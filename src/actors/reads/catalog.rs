@@ -1,0 +1,257 @@
+//! The catalog in memory: every product, category and collection, by each name that it has.
+//!
+//! A [`Catalog`] never changes: the committer's thread makes the next one out of it, sharing all
+//! that stays, and publishes it in a [`CatalogCell`]. Whoever holds one sees one moment throughout.
+
+use super::levels::Levels;
+use super::shelf::{Listed, Page, ProductFilter, Shelf, Sort, fold};
+use crate::domain::cart::Offer;
+use crate::domain::catalog::{Product, Variant};
+use crate::domain::grouping::{Category, Collection, Members};
+use crate::domain::{ProductId, Sku};
+use arc_swap::ArcSwap;
+use imbl::{HashMap, OrdMap};
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Where the newest catalog is found.
+#[derive(Default)]
+pub struct CatalogCell(ArcSwap<Catalog>);
+
+impl CatalogCell {
+    /// The catalog as of the last durable change.
+    pub fn load(&self) -> Arc<Catalog> {
+        self.0.load_full()
+    }
+
+    /// Publishes what `change` makes of it. One thread alone may call this: the committer's.
+    pub(super) fn update(&self, change: impl FnOnce(&mut Catalog)) {
+        let mut next = Catalog::clone(&self.0.load());
+        change(&mut next);
+        self.0.store(Arc::new(next));
+    }
+}
+
+/// A category or collection with the version of its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versioned<T> {
+    pub value: T,
+    pub version: u64,
+}
+
+impl<T> Deref for Versioned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// A category in the tree, with what is below it.
+#[derive(Clone, Debug)]
+pub struct CategoryNode {
+    pub category: Arc<Versioned<Category>>,
+    /// Public products of this category itself.
+    pub products: usize,
+    pub children: Vec<CategoryNode>,
+}
+
+#[derive(Clone, Default)]
+pub struct Catalog {
+    products: HashMap<ProductId, Arc<Listed>>,
+    handles: HashMap<Arc<str>, Arc<Listed>>,
+    /// The product and which of its variants it is.
+    skus: HashMap<Sku, (Arc<Listed>, u32)>,
+    public: Shelf,
+    everything: Shelf,
+    categories: OrdMap<Arc<str>, Arc<Versioned<Category>>>,
+    /// Folded name to handle.
+    category_names: HashMap<Arc<str>, Arc<str>>,
+    collections: OrdMap<Arc<str>, Arc<Versioned<Collection>>>,
+}
+
+impl Catalog {
+    /// What a cart takes over of a variant; `None` unless it is for sale.
+    pub fn offer(&self, sku: &Sku) -> Option<Offer> {
+        let (product, variant) = self.variant(sku)?;
+        product.is_public().then(|| Offer {
+            sku: sku.clone(),
+            product_id: product.id.clone(),
+            name: product.content.name.as_str().into(),
+            title: variant.title.as_str().into(),
+            unit_price: variant.price,
+        })
+    }
+
+    /// The variant with this SKU and its product, whether public or not.
+    pub fn variant(&self, sku: &Sku) -> Option<(&Arc<Listed>, &Variant)> {
+        let (product, place) = self.skus.get(sku)?;
+        Some((product, product.product.content.variants.get(*place as usize)?))
+    }
+
+    pub fn product(&self, id: &ProductId) -> Option<&Arc<Listed>> {
+        self.products.get(id)
+    }
+
+    pub fn by_handle(&self, handle: &str) -> Option<&Arc<Listed>> {
+        self.handles.get(handle)
+    }
+
+    /// How many products there are, whether public or not.
+    pub fn len(&self) -> usize {
+        self.products.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.products.is_empty()
+    }
+
+    /// How many products the filter holds for, and the page of them.
+    pub fn list(
+        &self,
+        filter: &ProductFilter,
+        sort: Sort,
+        page: Page,
+        levels: &Levels,
+    ) -> (usize, Vec<Arc<Listed>>) {
+        let shelf = if filter.include_unpublished { &self.everything } else { &self.public };
+        shelf.list(filter, sort, page, levels)
+    }
+
+    /// Every product, in order of id, whether public or not.
+    pub fn products(&self) -> Vec<Arc<Listed>> {
+        let mut products: Vec<_> = self.products.values().cloned().collect();
+        products.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        products
+    }
+
+    pub fn category(&self, handle: &str) -> Option<&Arc<Versioned<Category>>> {
+        self.categories.get(handle)
+    }
+
+    /// The category that products call by this name.
+    pub fn category_named(&self, name: &str) -> Option<&Arc<Versioned<Category>>> {
+        self.categories.get(self.category_names.get(&fold(name))?)
+    }
+
+    /// Every category, in order of handle.
+    pub fn categories(&self) -> impl ExactSizeIterator<Item = &Arc<Versioned<Category>>> {
+        self.categories.values()
+    }
+
+    /// The categories as a tree, those of one level by name.
+    pub fn category_tree(&self) -> Vec<CategoryNode> {
+        let mut below: std::collections::HashMap<Option<&str>, Vec<&Arc<Versioned<Category>>>> =
+            std::collections::HashMap::new();
+        for category in self.categories.values() {
+            below.entry(category.parent.as_deref()).or_default().push(category);
+        }
+        for level in below.values_mut() {
+            level.sort_by_cached_key(|category| (fold(&category.name), category.handle.clone()));
+        }
+        self.nodes(None, &mut below)
+    }
+
+    /// Takes each level out of `below`, so that no planted circle can go round for ever.
+    fn nodes<'a>(
+        &'a self,
+        parent: Option<&'a str>,
+        below: &mut std::collections::HashMap<Option<&'a str>, Vec<&'a Arc<Versioned<Category>>>>,
+    ) -> Vec<CategoryNode> {
+        let level = below.remove(&parent).unwrap_or_default();
+        let node = |category: &'a Arc<Versioned<Category>>| CategoryNode {
+            category: Arc::clone(category),
+            products: self.public.in_category(&category.name),
+            children: self.nodes(Some(&category.handle), below),
+        };
+        level.into_iter().map(node).collect()
+    }
+
+    pub fn collection(&self, handle: &str) -> Option<&Arc<Versioned<Collection>>> {
+        self.collections.get(handle)
+    }
+
+    /// Every collection, in order of handle.
+    pub fn collections(&self) -> impl ExactSizeIterator<Item = &Arc<Versioned<Collection>>> {
+        self.collections.values()
+    }
+
+    /// A page of the public products of a collection: as they were put by hand, or those of the
+    /// rule with the newest first.
+    pub fn members(
+        &self,
+        collection: &Collection,
+        page: Page,
+        levels: &Levels,
+    ) -> (usize, Vec<Arc<Listed>>) {
+        match &collection.members {
+            Members::ByHand(ids) => {
+                let all = ids.iter().filter_map(|id| self.product(id));
+                let public: Vec<_> = all.filter(|product| product.is_public()).collect();
+                let total = public.len();
+                let page = public.into_iter().skip(page.offset).take(page.limit);
+                (total, page.cloned().collect())
+            }
+            Members::ByRule(rule) => {
+                self.public.list(&ProductFilter::from(rule), Sort::default(), page, levels)
+            }
+        }
+    }
+
+    /// Puts a product's row in place of the one before.
+    pub(super) fn put_product(&mut self, product: Product, version: u64) {
+        self.remove_product(&product.id);
+        let listed = Arc::new(Listed::new(product, version));
+        self.products.insert(listed.id.clone(), Arc::clone(&listed));
+        self.handles.insert(listed.content.handle.as_str().into(), Arc::clone(&listed));
+        for (place, variant) in listed.content.variants.iter().enumerate() {
+            self.skus.insert(variant.sku.clone(), (Arc::clone(&listed), place as u32));
+        }
+        self.everything.insert(&listed);
+        if listed.is_public() {
+            self.public.insert(&listed);
+        }
+    }
+
+    pub(super) fn remove_product(&mut self, id: &ProductId) {
+        let Some(listed) = self.products.remove(id) else { return };
+        // In one batch, another product may have taken over its handle or a SKU already.
+        let handle = listed.content.handle.as_str();
+        if self.handles.get(handle).is_some_and(|owner| owner.id == *id) {
+            self.handles.remove(handle);
+        }
+        for variant in &listed.content.variants {
+            if self.skus.get(&variant.sku).is_some_and(|(owner, _)| owner.id == *id) {
+                self.skus.remove(&variant.sku);
+            }
+        }
+        self.everything.remove(&listed);
+        if listed.is_public() {
+            self.public.remove(&listed);
+        }
+    }
+
+    pub(super) fn put_category(&mut self, category: Category, version: u64) {
+        self.remove_category(&category.handle);
+        let handle: Arc<str> = category.handle.as_str().into();
+        self.category_names.insert(fold(&category.name), Arc::clone(&handle));
+        self.categories.insert(handle, Arc::new(Versioned { value: category, version }));
+    }
+
+    pub(super) fn remove_category(&mut self, handle: &str) {
+        let Some(category) = self.categories.remove(handle) else { return };
+        let name = fold(&category.name);
+        if self.category_names.get(&name).is_some_and(|owner| **owner == *handle) {
+            self.category_names.remove(&name);
+        }
+    }
+
+    pub(super) fn put_collection(&mut self, collection: Collection, version: u64) {
+        let handle = collection.handle.as_str().into();
+        self.collections.insert(handle, Arc::new(Versioned { value: collection, version }));
+    }
+
+    pub(super) fn remove_collection(&mut self, handle: &str) {
+        self.collections.remove(handle);
+    }
+}

@@ -1,0 +1,82 @@
+//! The books' figure of every SKU, as of its last durable movement.
+//!
+//! Pages and lists read these; only whoever sells asks the SKU's own actor, which knows what is
+//! promised beyond them.
+
+use super::shelf::Page;
+use crate::domain::Sku;
+use crate::domain::stock::Level;
+use arc_swap::ArcSwap;
+use imbl::OrdSet;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// As many locks as make it unlikely that a reader meets the writer.
+const SHARDS: usize = 64;
+
+/// Committed stock levels; written by the committer's thread, read by anybody.
+pub struct Levels {
+    hasher: RandomState,
+    shards: Box<[RwLock<HashMap<Sku, (u64, Level)>>]>,
+    /// Every SKU, in order.
+    skus: ArcSwap<OrdSet<Sku>>,
+}
+
+impl Default for Levels {
+    fn default() -> Levels {
+        Levels {
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            skus: ArcSwap::default(),
+        }
+    }
+}
+
+impl Levels {
+    /// The level of a SKU; all zero where nothing was ever booked.
+    pub fn get(&self, sku: &Sku) -> Level {
+        self.row(sku).map_or_else(Level::default, |(_, level)| level)
+    }
+
+    /// Version and level; `None` where nothing was ever booked.
+    pub fn row(&self, sku: &Sku) -> Option<(u64, Level)> {
+        let shard = self.shard(sku).read().unwrap_or_else(PoisonError::into_inner);
+        shard.get(sku).copied()
+    }
+
+    /// How many SKUs there are, and a page of them in order.
+    pub fn page(&self, page: Page) -> (usize, Vec<(Sku, u64, Level)>) {
+        let skus = self.skus.load();
+        let rows = skus.iter().skip(page.offset).take(page.limit).filter_map(|sku| {
+            let (version, level) = self.row(sku)?;
+            Some((sku.clone(), version, level))
+        });
+        (skus.len(), rows.collect())
+    }
+
+    /// Every SKU there is a level of, in order, as of now.
+    pub fn skus(&self) -> Arc<OrdSet<Sku>> {
+        self.skus.load_full()
+    }
+
+    /// Takes levels over from the books.
+    pub(super) fn book(&self, levels: impl IntoIterator<Item = (Sku, u64, Level)>) {
+        let mut new = Vec::new();
+        for (sku, version, level) in levels {
+            let mut shard = self.shard(&sku).write().unwrap_or_else(PoisonError::into_inner);
+            if shard.insert(sku.clone(), (version, level)).is_none() {
+                new.push(sku);
+            }
+        }
+        if !new.is_empty() {
+            let mut skus = OrdSet::clone(&self.skus.load());
+            skus.extend(new);
+            self.skus.store(Arc::new(skus));
+        }
+    }
+
+    fn shard(&self, sku: &Sku) -> &RwLock<HashMap<Sku, (u64, Level)>> {
+        &self.shards[self.hasher.hash_one(sku) as usize % SHARDS]
+    }
+}

@@ -1,0 +1,336 @@
+//! Everything that is read without an actor: committed state, in memory where lists need it, from
+//! the store where one row does.
+//!
+//! The committer's thread takes each settled group in through [`Reads::project`] before anybody
+//! hears of it, so whoever was answered finds here what the answer said. The models are made of
+//! rows, never of events alone, so a start and a settled group lead to the same state. A commit
+//! that failed and turns out to be there after all shows as a gap in the numbers; what it touched
+//! is then loaded from the store.
+
+mod catalog;
+mod levels;
+mod orders;
+mod shelf;
+
+pub use catalog::{Catalog, CatalogCell, CategoryNode, Versioned};
+pub use levels::Levels;
+pub use orders::{OrderFilter, OrderSummary, Orders};
+pub use shelf::{Direction, Listed, Page, ProductFilter, Sort, SortBy};
+
+use crate::domain::cart::Cart;
+use crate::domain::catalog::Product;
+use crate::domain::event::{EntityKey, Event};
+use crate::domain::grouping::{Category, Collection};
+use crate::domain::order::Order;
+use crate::domain::stock::Level;
+use crate::domain::{CartId, OrderId, Seq, Sku};
+use crate::storage::codec::{CodecError, Stored};
+use crate::storage::{self, Batch, CommitError, Settled, Snapshot, Store, StoreError, Table};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::thread;
+use tokio::sync::watch;
+
+/// How many events are looked at in one step of catching up.
+const CATCH_UP_STEP: usize = 1_000;
+
+/// All read models, and the store behind them.
+pub struct Reads {
+    pub catalog: Arc<CatalogCell>,
+    pub levels: Levels,
+    pub orders: Orders,
+    store: Arc<dyn Store>,
+    last_seq: watch::Sender<Seq>,
+}
+
+/// A row that a read model is made of.
+enum Row {
+    Product(Product),
+    Category(Category),
+    Collection(Collection),
+    Order(Order),
+    Level(Level),
+}
+
+/// What became of one entity's row: its version and content, or that it is gone.
+type Change = (EntityKey, Option<(u64, Row)>);
+
+impl Reads {
+    /// Builds every model from the store's rows.
+    pub fn load(store: Arc<dyn Store>) -> Result<Reads, StoreError> {
+        let last_seq = store.snapshot()?.last_seq()?;
+        let reads = Reads {
+            catalog: Arc::default(),
+            levels: Levels::default(),
+            orders: Orders::default(),
+            store,
+            last_seq: watch::Sender::new(last_seq),
+        };
+        thread::scope(|scope| {
+            let orders = scope.spawn(|| reads.load_orders());
+            let levels = scope.spawn(|| reads.load_levels());
+            reads.load_catalog()?;
+            for loading in [orders, levels] {
+                loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            }
+            Ok(())
+        })
+        .map(|()| reads)
+    }
+
+    fn load_catalog(&self) -> Result<(), StoreError> {
+        let snapshot = self.store.snapshot()?;
+        let mut loaded = Ok(());
+        self.catalog.update(|catalog| {
+            loaded = snapshot
+                .load_all(Table::Products, |_, version, product| {
+                    catalog.put_product(product, version);
+                })
+                .and_then(|()| {
+                    snapshot.load_all(Table::Categories, |_, version, category| {
+                        catalog.put_category(category, version);
+                    })
+                })
+                .and_then(|()| {
+                    snapshot.load_all(Table::Collections, |_, version, collection| {
+                        catalog.put_collection(collection, version);
+                    })
+                });
+        });
+        loaded
+    }
+
+    fn load_levels(&self) -> Result<(), StoreError> {
+        let mut levels = Vec::new();
+        self.store.snapshot()?.load_all(Table::Skus, |key, version, level: Level| {
+            let sku = std::str::from_utf8(key).ok().and_then(|text| text.parse().ok());
+            levels.extend(sku.map(|sku: Sku| (sku, version, level)));
+        })?;
+        self.levels.book(levels);
+        Ok(())
+    }
+
+    fn load_orders(&self) -> Result<(), StoreError> {
+        /// Orders come with all their lines; a part at a time is enough to have in memory.
+        const PART: usize = 4_096;
+        let mut part = Vec::with_capacity(PART);
+        self.store.snapshot()?.load_all(Table::Orders, |key, version, order: Order| {
+            part.extend(key.try_into().ok().map(|id| (OrderId::from_bytes(id), version, order)));
+            if part.len() >= PART {
+                self.orders.put(part.drain(..));
+            }
+        })?;
+        self.orders.put(part);
+        Ok(())
+    }
+
+    /// Takes a settled group in. Called by the committer's sink alone, group after group, before
+    /// any answer goes out.
+    pub fn project<T>(&self, group: &[Settled<T>]) {
+        let mut changes = Vec::new();
+        let mut last = *self.last_seq.borrow();
+        let mut in_doubt = false;
+        for Settled { batch, outcome, .. } in group {
+            match outcome {
+                Ok(committed) => {
+                    let facts = batch.facts().len() as u64;
+                    if facts > 0 {
+                        in_doubt |= committed.first_seq.0 != last.0 + 1;
+                        last = Seq(committed.first_seq.0 + facts - 1);
+                    }
+                    changes.extend(written(batch));
+                    self.levels.book(committed.levels.iter().cloned());
+                }
+                Err(CommitError::Unavailable) => in_doubt = true,
+                Err(CommitError::Conflict(_)) => {}
+            }
+        }
+        if in_doubt {
+            // The store as it stands is newer than the whole group, so it replaces it.
+            match self.catch_up() {
+                Ok(caught_up) => {
+                    last = last.max(caught_up.0);
+                    changes.extend(caught_up.1);
+                }
+                Err(error) => {
+                    // The number stays where it is, so the next group shows the same gap.
+                    last = *self.last_seq.borrow();
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "read models wait for the store to come back"
+                    );
+                }
+            }
+        }
+        self.apply(changes);
+        self.last_seq.send_if_modified(|own| std::mem::replace(own, last) != last);
+    }
+
+    /// The newest event, and every row that events since the last one taken in have touched.
+    fn catch_up(&self) -> Result<(Seq, Vec<Change>), StoreError> {
+        let snapshot = self.store.snapshot()?;
+        let mut last = *self.last_seq.borrow();
+        let mut touched = HashSet::new();
+        loop {
+            let events = snapshot.events_after(last, CATCH_UP_STEP)?;
+            let Some(newest) = events.last() else { break };
+            last = newest.seq;
+            for event in events {
+                let moved = event.movements.into_iter();
+                touched.extend(moved.map(|movement| EntityKey::Sku(movement.sku)));
+                touched.insert(event.fact.entity());
+            }
+        }
+        let changes: Result<Vec<_>, StoreError> =
+            touched.into_iter().filter_map(|key| stored(&*snapshot, key).transpose()).collect();
+        Ok((last, changes?))
+    }
+
+    /// Changes the models, each of them once.
+    fn apply(&self, changes: Vec<Change>) {
+        let (mut listed, mut orders, mut levels) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, row) in changes {
+            match (key, row) {
+                (EntityKey::Order(id), Some((version, Row::Order(order)))) => {
+                    orders.push((id, version, order));
+                }
+                (EntityKey::Sku(sku), Some((version, Row::Level(level)))) => {
+                    levels.push((sku, version, level));
+                }
+                other => listed.push(other),
+            }
+        }
+        if !levels.is_empty() {
+            self.levels.book(levels);
+        }
+        if !orders.is_empty() {
+            self.orders.put(orders);
+        }
+        if !listed.is_empty() {
+            self.catalog.update(|catalog| {
+                listed.into_iter().for_each(|change| take_in(catalog, change));
+            });
+        }
+    }
+
+    /// The number of the newest durable event; changes after the models have taken it in.
+    pub fn last_seq(&self) -> watch::Receiver<Seq> {
+        self.last_seq.subscribe()
+    }
+
+    /// A consistent view of the store, for what is not offered here.
+    pub fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        self.store.snapshot()
+    }
+
+    /// An order with the version of its row.
+    pub fn order(&self, id: OrderId) -> Result<Option<(u64, Order)>, StoreError> {
+        self.store.snapshot()?.load(&EntityKey::Order(id))
+    }
+
+    /// A cart as it is on disk, with the version of its row.
+    pub fn cart(&self, id: CartId) -> Result<Option<(u64, Cart)>, StoreError> {
+        self.store.snapshot()?.load(&EntityKey::Cart(id))
+    }
+
+    /// How many events an order has, and a page of them, oldest first.
+    pub fn order_events(&self, id: OrderId, page: Page) -> Result<(usize, Vec<Event>), StoreError> {
+        self.history(&EntityKey::Order(id), storage::Direction::Forward, page)
+    }
+
+    /// How many events moved or changed a SKU, and a page of them, newest first.
+    pub fn movements(&self, sku: &Sku, page: Page) -> Result<(usize, Vec<Event>), StoreError> {
+        self.history(&EntityKey::Sku(sku.clone()), storage::Direction::Backward, page)
+    }
+
+    /// Up to `limit` events after `after`, in order.
+    pub fn events_after(&self, after: Seq, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.store.snapshot()?.events_after(after, limit)
+    }
+
+    fn history(
+        &self,
+        key: &EntityKey,
+        direction: storage::Direction,
+        page: Page,
+    ) -> Result<(usize, Vec<Event>), StoreError> {
+        let snapshot = self.store.snapshot()?;
+        let total = snapshot.count_events_of(key)? as usize;
+        Ok((total, snapshot.events_of(key, direction, page.offset, page.limit)?))
+    }
+}
+
+fn take_in(catalog: &mut Catalog, change: Change) {
+    match change {
+        (EntityKey::Product(_), Some((version, Row::Product(product)))) => {
+            catalog.put_product(product, version);
+        }
+        (EntityKey::Product(id), None) => catalog.remove_product(&id),
+        (EntityKey::Category(_), Some((version, Row::Category(category)))) => {
+            catalog.put_category(category, version);
+        }
+        (EntityKey::Category(handle), None) => catalog.remove_category(&handle),
+        (EntityKey::Collection(_), Some((version, Row::Collection(collection)))) => {
+            catalog.put_collection(collection, version);
+        }
+        (EntityKey::Collection(handle), None) => catalog.remove_collection(&handle),
+        // Carts and staff have no model; orders and levels have their own, and are never removed.
+        (
+            EntityKey::Product(_)
+            | EntityKey::Category(_)
+            | EntityKey::Collection(_)
+            | EntityKey::Order(_)
+            | EntityKey::Sku(_)
+            | EntityKey::Cart(_)
+            | EntityKey::Staff(_),
+            _,
+        ) => {}
+    }
+}
+
+/// The rows of a batch that models are made of, as they are on disk now.
+fn written(batch: &Batch) -> impl Iterator<Item = Change> {
+    batch.written().filter_map(|(key, row)| {
+        let Some((version, record)) = row else { return Some((key.clone(), None)) };
+        match decode(key, record) {
+            Ok(row) => Some((key.clone(), Some((version, row?)))),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(entity = %key, error, "a row that was just written cannot be read");
+                None
+            }
+        }
+    })
+}
+
+/// `None` for entities that no model is made of.
+fn decode(key: &EntityKey, record: &[u8]) -> Result<Option<Row>, CodecError> {
+    Ok(Some(match key {
+        EntityKey::Product(_) => Row::Product(Product::from_bytes(record)?),
+        EntityKey::Category(_) => Row::Category(Category::from_bytes(record)?),
+        EntityKey::Collection(_) => Row::Collection(Collection::from_bytes(record)?),
+        EntityKey::Order(_) => Row::Order(Order::from_bytes(record)?),
+        EntityKey::Sku(_) => Row::Level(Level::from_bytes(record)?),
+        EntityKey::Cart(_) | EntityKey::Staff(_) => return Ok(None),
+    }))
+}
+
+/// One entity as it is on disk; `None` for those that no model is made of.
+fn stored(snapshot: &dyn Snapshot, key: EntityKey) -> Result<Option<Change>, StoreError> {
+    fn row<T: Stored>(
+        snapshot: &dyn Snapshot,
+        key: &EntityKey,
+        make: impl Fn(T) -> Row,
+    ) -> Result<Option<(u64, Row)>, StoreError> {
+        Ok(snapshot.load(key)?.map(|(version, row)| (version, make(row))))
+    }
+    let row = match &key {
+        EntityKey::Product(_) => row(snapshot, &key, Row::Product)?,
+        EntityKey::Category(_) => row(snapshot, &key, Row::Category)?,
+        EntityKey::Collection(_) => row(snapshot, &key, Row::Collection)?,
+        EntityKey::Order(_) => row(snapshot, &key, Row::Order)?,
+        EntityKey::Sku(_) => row(snapshot, &key, Row::Level)?,
+        EntityKey::Cart(_) | EntityKey::Staff(_) => return Ok(None),
+    };
+    Ok(Some((key, row)))
+}

@@ -1,0 +1,228 @@
+//! Summaries of all orders, newest first: what lists of orders are read from.
+//!
+//! An order in full is a row of the store; a list over all of them, with a true count, would scan
+//! every row. So the little that lists filter by is kept in memory, in persistent indexes that the
+//! committer's thread goes on writing while a list is read.
+
+use super::shelf::{Page, fold};
+use crate::domain::order::{Order, OrderStatus};
+use crate::domain::{Money, OrderId, Sku, Timestamp};
+use arc_swap::ArcSwap;
+use imbl::{OrdMap, OrdSet};
+use std::collections::HashSet;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What lists know of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderSummary {
+    pub id: OrderId,
+    /// Of its row.
+    pub version: u64,
+    pub number: u64,
+    pub status: OrderStatus,
+    /// The contract's word.
+    pub payment_status: &'static str,
+    pub email: Arc<str>,
+    pub total: Money,
+    pub placed_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub skus: Box<[Sku]>,
+}
+
+/// Which orders a list is of; all that is given must hold. `email` matches without regard to case,
+/// `from` is inclusive and `to` exclusive, by when the order was placed.
+#[derive(Clone, Debug, Default)]
+pub struct OrderFilter {
+    pub status: Option<OrderStatus>,
+    pub email: Option<String>,
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+    pub sku: Option<Sku>,
+}
+
+/// When an order was placed, and its id: the order of all lists.
+type Place = (Timestamp, OrderId);
+
+const FIRST: OrderId = OrderId::from_bytes([0; 16]);
+
+#[derive(Clone, Default)]
+struct Books {
+    orders: OrdMap<Place, Arc<OrderSummary>>,
+    pending: OrdSet<Place>,
+    paid: OrdSet<Place>,
+    cancelled: OrdSet<Place>,
+    emails: OrdSet<(Arc<str>, Place)>,
+    skus: OrdSet<(Sku, Place)>,
+    highest_number: Option<u64>,
+}
+
+/// The summaries; written by the committer's thread, read by anybody.
+#[derive(Default)]
+pub struct Orders {
+    books: ArcSwap<Books>,
+    /// One copy of each SKU's text, however many orders name it.
+    known: Mutex<HashSet<Sku>>,
+}
+
+impl Orders {
+    /// How many orders the filter holds for, and the page of them, newest first.
+    pub fn list(&self, filter: &OrderFilter, page: Page) -> (usize, Vec<Arc<OrderSummary>>) {
+        self.books.load().list(filter, page)
+    }
+
+    pub fn len(&self) -> usize {
+        self.books.load().orders.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The highest number that an order has; the next one is drawn above it.
+    pub fn highest_number(&self) -> Option<u64> {
+        self.books.load().highest_number
+    }
+
+    /// Takes orders over from their rows.
+    pub(super) fn put(&self, orders: impl IntoIterator<Item = (OrderId, u64, Order)>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut books = Books::clone(&self.books.load());
+        for (id, version, order) in orders {
+            books.put(id, version, &order, &mut known);
+        }
+        self.books.store(Arc::new(books));
+    }
+}
+
+impl Books {
+    fn put(&mut self, id: OrderId, version: u64, order: &Order, known: &mut HashSet<Sku>) {
+        let placed = &order.placed;
+        let place = (placed.placed_at, id);
+        let status = order.status();
+        let summary = |email, skus| OrderSummary {
+            id,
+            version,
+            number: placed.number,
+            status,
+            payment_status: order.payment_status(),
+            email,
+            total: placed.total,
+            placed_at: placed.placed_at,
+            updated_at: order.updated_at,
+            skus,
+        };
+        if let Some(before) = self.orders.get(&place) {
+            // What an order was placed with never changes, so only its status can move it.
+            let (old, email, skus) = (before.status, before.email.clone(), before.skus.clone());
+            if old != status {
+                self.of_status_mut(old).remove(&place);
+                self.of_status_mut(status).insert(place);
+            }
+            self.orders.insert(place, Arc::new(summary(email, skus)));
+            return;
+        }
+        let email: Arc<str> = placed.email.as_str().into();
+        let folded = if *fold(&email) == *email { Arc::clone(&email) } else { fold(&email) };
+        self.emails.insert((folded, place));
+        let mut skus = Vec::with_capacity(placed.lines.len());
+        for line in &placed.lines {
+            let sku = known.get(&line.sku).unwrap_or(&line.sku).clone();
+            if !skus.contains(&sku) {
+                known.insert(sku.clone());
+                self.skus.insert((sku.clone(), place));
+                skus.push(sku);
+            }
+        }
+        self.of_status_mut(status).insert(place);
+        self.highest_number = self.highest_number.max(Some(placed.number));
+        self.orders.insert(place, Arc::new(summary(email, skus.into())));
+    }
+
+    fn list(&self, filter: &OrderFilter, page: Page) -> (usize, Vec<Arc<OrderSummary>>) {
+        let from = (filter.from.unwrap_or(Timestamp::from_millis(i64::MIN)), FIRST);
+        let to = (filter.to.unwrap_or(Timestamp::from_millis(i64::MAX)), FIRST);
+        if from >= to {
+            return (0, vec![]);
+        }
+        let all_time = filter.from.is_none() && filter.to.is_none();
+        let picked = match filter {
+            OrderFilter { email: Some(email), .. } => {
+                let email = fold(email);
+                let range = (email.clone(), from)..(email, to);
+                let places = self.emails.range(range).rev().map(|(_, place)| place);
+                let rest = OrderFilter { email: None, ..filter.clone() };
+                return self.pick(places, &rest, page);
+            }
+            OrderFilter { sku: Some(sku), .. } => {
+                let range = (sku.clone(), from)..(sku.clone(), to);
+                let places = self.skus.range(range).rev().map(|(_, place)| place);
+                let rest = OrderFilter { sku: None, ..filter.clone() };
+                return self.pick(places, &rest, page);
+            }
+            OrderFilter { status: Some(status), .. } => self.of_status(*status),
+            OrderFilter { .. } => {
+                let range = self.orders.range((Bound::Included(from), Bound::Excluded(to)));
+                if all_time {
+                    let summaries = range.rev().skip(page.offset).take(page.limit);
+                    return (self.orders.len(), summaries.map(|(_, own)| own.clone()).collect());
+                }
+                return self.pick(range.rev().map(|(place, _)| place), filter, page);
+            }
+        };
+        let rest = OrderFilter { status: None, ..filter.clone() };
+        if all_time {
+            let places = picked.iter().rev().skip(page.offset).take(page.limit);
+            return (picked.len(), places.filter_map(|place| self.at(place)).collect());
+        }
+        self.pick(picked.range(from..to).rev(), &rest, page)
+    }
+
+    /// Counts all places whose order meets the rest of the filter, and keeps the page. The times
+    /// were looked to already.
+    fn pick<'a>(
+        &self,
+        places: impl Iterator<Item = &'a Place>,
+        rest: &OrderFilter,
+        page: Page,
+    ) -> (usize, Vec<Arc<OrderSummary>>) {
+        let by_itself = rest.status.is_none() && rest.sku.is_none();
+        let mut total = 0;
+        let mut kept = Vec::with_capacity(page.limit.min(128));
+        for place in places {
+            let holds = by_itself
+                || self.orders.get(place).is_some_and(|order| {
+                    rest.status.is_none_or(|status| order.status == status)
+                        && rest.sku.as_ref().is_none_or(|sku| order.skus.contains(sku))
+                });
+            if !holds {
+                continue;
+            }
+            if total >= page.offset && kept.len() < page.limit {
+                kept.extend(self.at(place));
+            }
+            total += 1;
+        }
+        (total, kept)
+    }
+
+    fn at(&self, place: &Place) -> Option<Arc<OrderSummary>> {
+        self.orders.get(place).cloned()
+    }
+
+    fn of_status(&self, status: OrderStatus) -> &OrdSet<Place> {
+        match status {
+            OrderStatus::PendingPayment => &self.pending,
+            OrderStatus::Paid => &self.paid,
+            OrderStatus::Cancelled => &self.cancelled,
+        }
+    }
+
+    fn of_status_mut(&mut self, status: OrderStatus) -> &mut OrdSet<Place> {
+        match status {
+            OrderStatus::PendingPayment => &mut self.pending,
+            OrderStatus::Paid => &mut self.paid,
+            OrderStatus::Cancelled => &mut self.cancelled,
+        }
+    }
+}
