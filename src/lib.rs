@@ -3,5 +3,6 @@
 pub mod actors;
 pub mod domain;
 pub mod http;
+pub mod payments;
 pub mod search;
 pub mod storage;
