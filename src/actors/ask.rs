@@ -5,8 +5,8 @@
 
 use crate::domain::Timestamp;
 use crate::domain::order::Attempt;
-use crate::storage::Batch;
 use crate::storage::records::{Answer, KeyRow};
+use crate::storage::{Batch, CommitError};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -95,7 +95,12 @@ impl<V, R> Ask<V, R> {
     }
 
     /// As [`Ask::record`], of a rejection that came after something durable was done.
-    pub fn record_rejection(self, rejection: R, batch: &mut Batch, now: Timestamp) -> Pending<V, R> {
+    pub fn record_rejection(
+        self,
+        rejection: R,
+        batch: &mut Batch,
+        now: Timestamp,
+    ) -> Pending<V, R> {
         if let Some(keyed) = self.keyed {
             let rendered = (keyed.render)(Err(&rejection));
             let answer = Answer {
@@ -134,20 +139,46 @@ pub struct Pending<V, R> {
 }
 
 impl<V: Send + 'static, R: Send + 'static> Pending<V, R> {
-    /// The closure that sends it, told whether the batch is durable.
+    /// What sends it once the batch is settled.
     pub fn into_reply(self) -> Reply {
-        Reply(Box::new(move |durable| {
+        self.into_reply_or(|_| None)
+    }
+
+    /// As [`Pending::into_reply`]; `explain` says what a refused batch means to the asker.
+    pub fn into_reply_or(
+        self,
+        explain: impl FnOnce(&CommitError) -> Option<R> + Send + 'static,
+    ) -> Reply {
+        Reply(Box::new(move |outcome| {
             let Some(reply) = self.reply else { return };
-            let _ = reply.send(if durable { self.result } else { Err(Refusal::Unavailable) });
+            let result = match outcome {
+                Ok(()) => self.result,
+                Err(error) => Err(explain(error).map_or(Refusal::Unavailable, Refusal::Rejected)),
+            };
+            // Whoever asked may be gone; what is durable stays so.
+            let _ = reply.send(result);
         }))
     }
 }
 
+type Settle = Box<dyn FnOnce(Result<(), &CommitError>) + Send>;
+
 /// What is sent when a batch settles, whatever its type.
-pub struct Reply(Box<dyn FnOnce(bool) + Send>);
+pub struct Reply(Settle);
 
 impl Reply {
-    pub fn settle(self, durable: bool) {
-        (self.0)(durable);
+    pub fn new(settle: impl FnOnce(Result<(), &CommitError>) + Send + 'static) -> Reply {
+        Reply(Box::new(settle))
+    }
+
+    /// One reply that is several.
+    pub fn all(replies: Vec<Reply>) -> Option<Reply> {
+        (!replies.is_empty()).then(|| {
+            Reply::new(move |outcome| replies.into_iter().for_each(|reply| reply.settle(outcome)))
+        })
+    }
+
+    pub fn settle(self, outcome: Result<(), &CommitError>) {
+        (self.0)(outcome);
     }
 }

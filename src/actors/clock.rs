@@ -1,6 +1,8 @@
 //! Where time and randomness come from; nothing else in the program asks the machine for either.
 
-use crate::domain::{CartId, ImportId, OrderId, PaymentId, ProductId, RefundId, StaffId, Timestamp};
+use crate::domain::{
+    CartId, ImportId, OrderId, PaymentId, ProductId, RefundId, StaffId, Timestamp,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,8 +1,8 @@
 //! The address book: which shard an entity lives in, and its mailbox.
 
+use super::address::Address;
 use super::shard::ShardMessage;
 use crate::domain::event::EntityKey;
-use arc_swap::ArcSwapOption;
 use ractor::ActorRef;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use std::sync::Arc;
 /// its old place.
 #[derive(Clone)]
 pub struct Directory {
-    shards: Arc<[ArcSwapOption<ActorRef<ShardMessage>>]>,
+    shards: Arc<[Address<ShardMessage>]>,
 }
 
 impl Directory {
     /// A directory with room for `shards` shards, none of them there yet.
     pub fn new(shards: usize) -> Directory {
-        Directory { shards: (0..shards.max(1)).map(|_| ArcSwapOption::empty()).collect() }
+        Directory { shards: (0..shards.max(1)).map(|_| Address::vacant()).collect() }
     }
 
     pub fn shards(&self) -> usize {
@@ -25,11 +25,7 @@ impl Directory {
     }
 
     pub(super) fn install(&self, shard: usize, mailbox: ActorRef<ShardMessage>) {
-        self.shards[shard].store(Some(Arc::new(mailbox)));
-    }
-
-    pub(super) fn remove(&self, shard: usize) {
-        self.shards[shard].store(None);
+        self.shards[shard].install(mailbox);
     }
 
     /// The shard of an entity: the same in every run, so that a log line can be followed.
@@ -54,8 +50,6 @@ impl Directory {
     }
 
     pub(super) fn send_to(&self, shard: usize, message: ShardMessage) {
-        if let Some(mailbox) = &*self.shards[shard].load() {
-            let _ = mailbox.cast(message);
-        }
+        self.shards[shard].send(message);
     }
 }

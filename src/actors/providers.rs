@@ -21,9 +21,16 @@ pub(super) enum Question {
     Authorize(Attempt),
     /// What became of an attempt of which nothing is known.
     LookUp(PaymentId),
-    Capture { payment: PaymentId, reference: String },
+    Capture {
+        payment: PaymentId,
+        reference: String,
+    },
     Void(PaymentId),
-    Refund { refund: RefundId, payment: PaymentId, amount: Money },
+    Refund {
+        refund: RefundId,
+        payment: PaymentId,
+        amount: Money,
+    },
 }
 
 /// What the provider said.
@@ -63,7 +70,9 @@ pub(super) fn spawn(call: ProviderCall, env: &Env, directory: Directory) {
                             .map(|answer| Told::Refund(refund, answer)),
                     }
                 };
-                tokio::time::timeout(limit, asked).await.unwrap_or(Err(ProviderError::UnknownOutcome))
+                tokio::time::timeout(limit, asked)
+                    .await
+                    .unwrap_or(Err(ProviderError::UnknownOutcome))
             }
         };
         if let Err(error) = &told {

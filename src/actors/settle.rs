@@ -55,7 +55,7 @@ pub(super) fn distribute(group: Vec<Settled<Ticket>>, directory: &Directory) {
             receipt(key, None);
         }
         if let Some(reply) = reply {
-            reply.settle(settlement.outcome.is_ok());
+            reply.settle(settlement.outcome.as_ref().map(|_| ()));
         }
     }
     for (shard, receipts) in by_shard.into_iter().enumerate() {

@@ -183,11 +183,14 @@ impl Shell for Ways {
             });
         }
         for reply in out.replies.drain(..) {
-            reply.settle(true);
+            reply.settle(Ok(()));
         }
     }
 
     fn load(&mut self, key: EntityKey) {
-        self.parts.readers.load(key, self.parts.directory.clone());
+        let directory = self.parts.directory.clone();
+        self.parts
+            .readers
+            .load(key.clone(), move |row| directory.send(ShardMessage::Loaded(key, row)));
     }
 }

@@ -8,19 +8,33 @@ use super::entity::{Entity, Settlement, Step};
 use super::order::OrderMessage;
 use super::shard::ShardMessage;
 use crate::domain::event::{EntityKey, Fact};
-use crate::domain::stock::{Change, Level, Movement, Stock, StockCommand, StockEvent, StockRejection};
+use crate::domain::stock::{
+    Change, Level, Movement, Stock, StockCommand, StockEvent, StockRejection,
+};
 use crate::domain::{OrderId, Sku, Timestamp};
 use crate::storage::codec::CodecError;
 use crate::storage::{Batch, CommitError, Committed, Conflict, decode_row};
 
 pub enum SkuMessage {
     /// An order asks for units; answered to the order.
-    Hold { order: OrderId, units: u32, expires_at: Timestamp },
+    Hold {
+        order: OrderId,
+        units: u32,
+        expires_at: Timestamp,
+    },
     /// The order needs them no more and has handed nothing over.
-    Forget { order: OrderId },
+    Forget {
+        order: OrderId,
+    },
     /// A batch that moves this SKU goes to the committer now; `units` where it keeps a hold.
-    HandedOver { order: OrderId, units: Option<u32> },
-    Command { command: StockCommand, ask: Ask<Level, StockRejection> },
+    HandedOver {
+        order: OrderId,
+        units: Option<u32>,
+    },
+    Command {
+        command: StockCommand,
+        ask: Ask<Level, StockRejection>,
+    },
     /// For tests: a step that panics.
     #[cfg(test)]
     Panic,
@@ -112,7 +126,12 @@ impl Entity for SkuActor {
 }
 
 impl SkuActor {
-    fn command(&mut self, command: StockCommand, ask: Ask<Level, StockRejection>, step: &mut Step<'_>) {
+    fn command(
+        &mut self,
+        command: StockCommand,
+        ask: Ask<Level, StockRejection>,
+        step: &mut Step<'_>,
+    ) {
         let events = match self.stock.decide(command) {
             Ok(events) => events,
             Err(rejection) => return ask.reject(rejection),
@@ -123,7 +142,8 @@ impl SkuActor {
             let mut movements = Vec::new();
             match event {
                 StockEvent::Adjusted { delta, .. } => {
-                    movements.push(Movement { sku: self.sku.clone(), change: Change::Adjust { delta } });
+                    movements
+                        .push(Movement { sku: self.sku.clone(), change: Change::Adjust { delta } });
                     self.stock.adjusting(delta);
                     level = self.stock.ahead();
                 }

@@ -110,7 +110,9 @@ impl<E: Entity> Slots<E> {
         seat.slot = Slot::Live(Box::new(entity));
         for message in messages {
             match self.seats.peek_mut(id).map(|seat| &mut seat.slot) {
-                Some(Slot::Live(_)) => self.step(id, shell, |entity, step| entity.serve(message, step)),
+                Some(Slot::Live(_)) => {
+                    self.step(id, shell, |entity, step| entity.serve(message, step))
+                }
                 Some(Slot::Loading(waiting)) => waiting.messages.push_back(message),
                 None => return,
             }
@@ -132,7 +134,9 @@ impl<E: Entity> Slots<E> {
             match &settlement.outcome {
                 Ok(committed) => {
                     if matches!(seat.slot, Slot::Live(_)) {
-                        self.step(id, shell, |entity, step| entity.settled(settlement, committed, step));
+                        self.step(id, shell, |entity, step| {
+                            entity.settled(settlement, committed, step)
+                        });
                     }
                 }
                 Err(error) => self.forget(id, shell, |entity, step| {
@@ -142,7 +146,7 @@ impl<E: Entity> Slots<E> {
             self.load_if_settled(id, shell);
         }
         if let Some(reply) = reply {
-            reply.settle(settlement.outcome.is_ok());
+            reply.settle(settlement.outcome.as_ref().map(|_| ()));
         }
     }
 

@@ -63,7 +63,12 @@ pub trait PaymentProvider: Send + Sync + 'static {
     /// money was taken already, says so.
     fn void(&self, payment: PaymentId) -> Answer<'_, PaymentAnswer>;
 
-    fn refund(&self, refund: RefundId, payment: PaymentId, amount: Money) -> Answer<'_, RefundAnswer>;
+    fn refund(
+        &self,
+        refund: RefundId,
+        payment: PaymentId,
+        amount: Money,
+    ) -> Answer<'_, RefundAnswer>;
 
     /// What became of the attempt; `None` if it never arrived.
     fn look_up(&self, payment: PaymentId) -> Answer<'_, Option<PaymentAnswer>>;
@@ -77,7 +82,9 @@ pub struct Providers {
 
 impl Providers {
     pub fn new(providers: impl IntoIterator<Item = Arc<dyn PaymentProvider>>) -> Providers {
-        Providers { by_name: providers.into_iter().map(|provider| (provider.name(), provider)).collect() }
+        Providers {
+            by_name: providers.into_iter().map(|provider| (provider.name(), provider)).collect(),
+        }
     }
 
     pub fn get(&self, name: &str) -> Option<&Arc<dyn PaymentProvider>> {

@@ -136,6 +136,13 @@ impl Batch {
         done.map(|answer| (answer.attempt, answer.first_used))
     }
 
+    /// The version of an entity's row that this batch makes, if it writes one.
+    pub fn version_of(&self, key: &EntityKey) -> Option<u64> {
+        let put =
+            |write: &&EntityWrite| write.key == *key && matches!(write.change, Change::Put(_));
+        self.writes.iter().find(put).map(|write| write.expected + 1)
+    }
+
     /// Whose rows it writes or rests on, and which SKUs it moves.
     pub fn touched(&self) -> Vec<EntityKey> {
         let mut touched: Vec<EntityKey> =

@@ -1,0 +1,3 @@
+//! What the shop does by itself from time to time; one file a job.
+
+pub mod sweeper;

@@ -1,0 +1,99 @@
+//! Comes back to what has a deadline: unpaid orders whose reservations ran out, carts left behind.
+//!
+//! It only looks and tells; what happens is decided by the entity. A row stays until its entity has
+//! taken it away, so a message that is lost is sent again with the next round.
+
+use super::super::cart::CartMessage;
+use super::super::clock::Clock;
+use super::super::directory::Directory;
+use super::super::order::OrderMessage;
+use super::super::shard::ShardMessage;
+use crate::domain::Timestamp;
+use crate::domain::event::EntityKey;
+use crate::storage::table::{parse_entity_prefix, parse_timed_key, timed_key};
+use crate::storage::{Direction, Store, StoreError, Table};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+pub enum SweeperMessage {
+    /// One round; `done` is told how many entities were sent for.
+    Sweep { done: Option<oneshot::Sender<usize>> },
+}
+
+pub(in super::super) struct Sweeper;
+
+#[derive(Clone)]
+pub(in super::super) struct SweeperParts {
+    pub store: Arc<dyn Store>,
+    pub directory: Directory,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The most entities sent for in one round: what they do then fits into the committer's queue.
+const MOST_A_ROUND: usize = 1_000;
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Actor for Sweeper {
+    type Msg = SweeperMessage;
+    type State = SweeperParts;
+    type Arguments = SweeperParts;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<SweeperMessage>,
+        parts: SweeperParts,
+    ) -> Result<SweeperParts, ActorProcessingErr> {
+        myself.send_interval(PAUSE, || SweeperMessage::Sweep { done: None });
+        Ok(parts)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<SweeperMessage>,
+        message: SweeperMessage,
+        parts: &mut SweeperParts,
+    ) -> Result<(), ActorProcessingErr> {
+        let SweeperMessage::Sweep { done } = message;
+        match parts.sweep() {
+            Ok(sent) => {
+                let _ = done.map(|done| done.send(sent));
+            }
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "deadlines cannot be read"),
+        }
+        Ok(())
+    }
+}
+
+impl SweeperParts {
+    fn sweep(&self) -> Result<usize, StoreError> {
+        let due = self.due()?;
+        let sent = due.len();
+        for (due, entity) in due {
+            match entity {
+                EntityKey::Cart(id) => {
+                    self.directory.send(ShardMessage::Cart(id, CartMessage::Due { due }));
+                }
+                EntityKey::Order(id) => {
+                    self.directory.send(ShardMessage::Order(id, OrderMessage::Due { due }));
+                }
+                other => tracing::warn!(entity = %other, "has a deadline, but nobody to keep it"),
+            }
+        }
+        Ok(sent)
+    }
+
+    fn due(&self) -> Result<Vec<(Timestamp, EntityKey)>, StoreError> {
+        let to = timed_key(self.clock.now(), &[0xff]);
+        let mut due = Vec::new();
+        self.store.snapshot()?.scan(Table::Expiries, &[], Some(&to), Direction::Forward, &mut |key, _| {
+            let read = parse_timed_key(key).and_then(|(at, name)| Some((at, parse_entity_prefix(name)?)));
+            due.extend(read);
+            if due.len() < MOST_A_ROUND { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(due)
+    }
+}

@@ -1,0 +1,362 @@
+//! The first half of a checkout: from a cart to a durable order, or to a clean no.
+//!
+//! Nothing in here is durable until everything is: prices are those of the cart, units are held on
+//! all lines or on none, and one batch makes it all true at once.
+
+use super::super::ask::Ask;
+use super::super::cart::{CartMessage, Loan, LoanRefusal, PriceChange, Purpose};
+use super::super::entity::Step;
+use super::super::shard::ShardMessage;
+use super::super::sku::SkuMessage;
+use super::process::Waiter;
+use super::{OrderActor, OrderView};
+use crate::domain::cart::{Cart, CartCommand, CartRejection};
+use crate::domain::event::{EntityKey, Fact};
+use crate::domain::order::{Collected, Order, OrderCommand, OrderLine, OrderRejection, Placed};
+use crate::domain::pricing::{Item, PricingError};
+use crate::domain::shipping::ShippingOption;
+use crate::domain::stock::StockRejection;
+use crate::domain::{Address, CartId, Money, OrderId, Sku, Timestamp};
+use crate::storage::{Batch, CommitError, Conflict};
+
+/// What a shopper sends to buy a cart. What is left out is taken from the cart.
+pub struct CheckoutRequest {
+    pub cart: CartId,
+    pub email: String,
+    pub shipping_address: Option<Address>,
+    pub billing_address: Option<Address>,
+    pub shipping_option: Option<String>,
+    pub provider: String,
+    pub collected: Collected,
+    pub token: Option<String>,
+    pub note: Option<String>,
+}
+
+/// Why a checkout came to nothing. The cart is open again, and no unit is held.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckoutRefusal {
+    #[error(transparent)]
+    Cart(#[from] CartRejection),
+    #[error("prices have changed since the cart was last shown")]
+    PriceChanged(Vec<PriceChange>),
+    #[error("some of it is no longer for sale")]
+    NotForSale(Vec<Sku>),
+    #[error("some of it is out of stock")]
+    OutOfStock(Vec<Short>),
+    #[error("no shipping address was given")]
+    NoShippingAddress,
+    #[error("nothing can be shipped to {country}")]
+    NoShippingTo { country: String },
+    #[error("there is no shipping option {option:?} there")]
+    NoSuchShipping { option: String },
+    #[error("the cart was changed meanwhile")]
+    CartChanged,
+    #[error("the payment was declined: {reason}")]
+    Declined { order: OrderId, reason: String },
+    #[error("the total cannot be computed")]
+    Pricing(#[from] PricingError),
+    #[error(transparent)]
+    Order(#[from] OrderRejection),
+}
+
+/// A line that cannot be served in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Short {
+    pub sku: Sku,
+    pub wanted: u32,
+    pub available: u32,
+}
+
+/// A checkout under way, before its order is written.
+pub(super) struct Checkout {
+    request: Box<CheckoutRequest>,
+    ask: Ask<OrderView, CheckoutRefusal>,
+    hold_until: Timestamp,
+    holding: Option<Holding>,
+}
+
+/// The cart is borrowed and priced; units are being held.
+struct Holding {
+    loan: Loan,
+    placed: Box<Placed>,
+    unanswered: usize,
+    shorts: Vec<Short>,
+}
+
+impl OrderActor {
+    pub(super) fn place(
+        &mut self,
+        request: Box<CheckoutRequest>,
+        ask: Ask<OrderView, CheckoutRefusal>,
+        step: &mut Step<'_>,
+    ) {
+        if self.order.is_some() || self.checkout.is_some() {
+            return ask.reject(OrderRejection::Exists.into());
+        }
+        let cart = request.cart;
+        let hold_until = step.now.plus(step.env.settings.hold_for);
+        self.checkout = Some(Box::new(Checkout { request, ask, hold_until, holding: None }));
+        let lend = CartMessage::Lend { order: self.id, purpose: Purpose::CheckOut };
+        step.send(ShardMessage::Cart(cart, lend));
+    }
+
+    pub(super) fn cart_lent(&mut self, lent: Result<Loan, LoanRefusal>, step: &mut Step<'_>) {
+        let Some(mut checkout) = self.checkout.take() else { return };
+        let loan = match lent {
+            Ok(loan) => loan,
+            Err(refusal) => return checkout.ask.reject(refusal.into()),
+        };
+        let placed = match self.quote(&checkout, &loan.cart, step) {
+            Ok(placed) => placed,
+            Err(refusal) => return self.call_off(*checkout, refusal, step),
+        };
+        for line in &placed.lines {
+            let (order, units, expires_at) = (self.id, line.quantity, checkout.hold_until);
+            let hold = SkuMessage::Hold { order, units, expires_at };
+            step.send(ShardMessage::Sku(line.sku.clone(), hold));
+        }
+        let unanswered = placed.lines.len();
+        checkout.holding = Some(Holding { loan, placed, unanswered, shorts: Vec::new() });
+        self.checkout = Some(checkout);
+    }
+
+    pub(super) fn held(&mut self, sku: Sku, held: Result<(), StockRejection>, step: &mut Step<'_>) {
+        let holding = self.checkout.as_mut().and_then(|checkout| checkout.holding.as_mut());
+        let Some(holding) = holding else {
+            // The checkout that asked is gone; nobody needs the units.
+            let forget = SkuMessage::Forget { order: self.id };
+            return step.send(ShardMessage::Sku(sku, forget));
+        };
+        if let Err(rejection) = held {
+            let lines = &holding.placed.lines;
+            let wanted = lines.iter().find(|line| line.sku == sku).map_or(0, |line| line.quantity);
+            holding.shorts.push(Short { sku, wanted, available: left(&rejection) });
+        }
+        holding.unanswered -= 1;
+        if holding.unanswered > 0 {
+            return;
+        }
+        let Some(checkout) = self.checkout.take() else { return };
+        match &checkout.holding {
+            Some(holding) if holding.shorts.is_empty() && step.now < checkout.hold_until => {
+                self.write(*checkout, step);
+            }
+            Some(holding) if holding.shorts.is_empty() => {
+                // The holds lapsed while the answers were on their way; the shopper tries again.
+                self.call_off(*checkout, CheckoutRefusal::CartChanged, step);
+            }
+            Some(holding) => {
+                let refusal = CheckoutRefusal::OutOfStock(holding.shorts.clone());
+                self.call_off(*checkout, refusal, step);
+            }
+            None => {}
+        }
+    }
+
+    /// Prices the cart as the order will have it.
+    fn quote(
+        &self,
+        checkout: &Checkout,
+        cart: &Cart,
+        step: &Step<'_>,
+    ) -> Result<Box<Placed>, CheckoutRefusal> {
+        let (request, settings) = (&checkout.request, &step.env.settings);
+        let address = request.shipping_address.clone();
+        let address = address.or_else(|| cart.shipping_address.as_deref().cloned());
+        let address = address.ok_or(CheckoutRefusal::NoShippingAddress)?;
+        let item = |line: &crate::domain::cart::CartLine| Item {
+            sku: line.sku.clone(),
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+        };
+        let items: Vec<Item> = cart.lines.iter().map(item).collect();
+        let goods = items
+            .iter()
+            .map(|item| item.unit_price.times(item.quantity).map_err(PricingError::from));
+        let goods = goods.collect::<Result<Vec<Money>, _>>()?;
+        let goods = Money::sum(goods, cart.currency).map_err(PricingError::from)?;
+        let wanted = request.shipping_option.as_deref().or(cart.shipping_option.as_deref());
+        let shipping = choose_shipping(step, &address.country, goods, wanted)?;
+        let totals = settings.rules.totals(
+            cart.currency,
+            &items,
+            Some(&address.region()),
+            Some(&shipping.id),
+        )?;
+        let lines = cart.lines.iter().zip(totals.lines).map(|(line, totals)| OrderLine {
+            sku: line.sku.clone(),
+            product_id: line.product_id.clone(),
+            name: line.name.to_string(),
+            title: line.title.to_string(),
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            totals,
+        });
+        let pay_within = match request.collected {
+            Collected::Online => settings.pay_within,
+            Collected::ByHand => settings.pay_by_hand_within,
+        };
+        Ok(Box::new(Placed {
+            // Drawn when the order is written.
+            number: 0,
+            cart: request.cart,
+            email: request.email.clone(),
+            currency: cart.currency,
+            lines: lines.collect(),
+            subtotal: totals.subtotal,
+            discount: totals.discount,
+            shipping_price: totals.shipping,
+            tax: totals.tax,
+            total: totals.total,
+            prices: totals.prices,
+            shipping: Some(shipping),
+            shipping_address: address,
+            billing_address: request.billing_address.clone(),
+            note: request.note.clone(),
+            payment: step.env.ids.payment(),
+            provider: request.provider.clone(),
+            collected: request.collected,
+            expires_at: step.now.plus(pay_within),
+            placed_at: step.now,
+            attempt: checkout.ask.attempt(),
+        }))
+    }
+
+    /// All units are held: order, reservations, cart, events and key go into one batch.
+    fn write(&mut self, checkout: Checkout, step: &mut Step<'_>) {
+        let Checkout { mut request, ask, holding, .. } = checkout;
+        let Some(Holding { loan, mut placed, .. }) = holding else { return };
+        placed.number = step.env.order_numbers.draw();
+        let lines: Vec<(Sku, u32)> =
+            placed.lines.iter().map(|line| (line.sku.clone(), line.quantity)).collect();
+        let mut batch = Batch::new();
+        let events = Order::decide(None, OrderCommand::Place(placed), step.now);
+        let checked_out = check_out(&loan, self.id, &mut batch, request.cart, step);
+        let events = match (events, checked_out) {
+            (Ok(events), Ok(())) => events,
+            (Err(rejection), _) => {
+                self.give_back(request.cart, lines, step);
+                return ask.reject(rejection.into());
+            }
+            (_, Err(rejection)) => {
+                self.give_back(request.cart, lines, step);
+                return ask.reject(rejection.into());
+            }
+        };
+        step.send(ShardMessage::Cart(request.cart, CartMessage::HandedOver { order: self.id }));
+        for (sku, units) in lines {
+            let handed_over = SkuMessage::HandedOver { order: self.id, units: Some(units) };
+            step.send(ShardMessage::Sku(sku, handed_over));
+        }
+        self.token = request.token.take();
+        self.waiting.push(Waiter::Checkout(ask));
+        self.hand_over(events, batch, step);
+    }
+
+    fn call_off(&self, checkout: Checkout, refusal: CheckoutRefusal, step: &mut Step<'_>) {
+        let held = checkout.holding.iter().flat_map(|holding| &holding.placed.lines);
+        let lines = held.map(|line| (line.sku.clone(), line.quantity)).collect();
+        self.give_back(checkout.request.cart, lines, step);
+        checkout.ask.reject(refusal);
+    }
+
+    fn give_back(&self, cart: CartId, lines: Vec<(Sku, u32)>, step: &mut Step<'_>) {
+        step.send(ShardMessage::Cart(cart, CartMessage::Return { order: self.id }));
+        for (sku, _) in lines {
+            step.send(ShardMessage::Sku(sku, SkuMessage::Forget { order: self.id }));
+        }
+    }
+}
+
+/// Puts the cart's turn into an ordered one into the batch.
+fn check_out(
+    loan: &Loan,
+    order: OrderId,
+    batch: &mut Batch,
+    cart: CartId,
+    step: &Step<'_>,
+) -> Result<(), CartRejection> {
+    let events = Cart::decide(Some(&loan.cart), CartCommand::CheckOut { order }, step.now)?;
+    write_cart(loan, events, batch, cart, step);
+    Ok(())
+}
+
+/// Writes a borrowed cart's row and events into the borrower's batch.
+pub(super) fn write_cart(
+    loan: &Loan,
+    events: Vec<crate::domain::cart::CartEvent>,
+    batch: &mut Batch,
+    id: CartId,
+    step: &Step<'_>,
+) {
+    let cart = events.iter().fold(Some((*loan.cart).clone()), Cart::apply);
+    let Some(cart) = cart.filter(|_| !events.is_empty()) else { return };
+    for event in events {
+        batch.fact(step.now, Fact::Cart(id, event), vec![]);
+    }
+    batch.put(EntityKey::Cart(id), loan.version, &cart);
+}
+
+/// The option that was asked for, or else the cheapest.
+fn choose_shipping(
+    step: &Step<'_>,
+    country: &str,
+    goods: Money,
+    wanted: Option<&str>,
+) -> Result<ShippingOption, CheckoutRefusal> {
+    let rules = &step.env.settings.rules;
+    match wanted {
+        Some(id) => rules.shipping_option(country, goods, id).map_err(|error| match error {
+            PricingError::NoSuchShipping(option) => CheckoutRefusal::NoSuchShipping { option },
+            PricingError::Money(_) => CheckoutRefusal::Pricing(error),
+        }),
+        None => {
+            let cheapest = rules.shipping.options(country, goods).into_iter().next();
+            cheapest.ok_or_else(|| CheckoutRefusal::NoShippingTo { country: country.to_owned() })
+        }
+    }
+}
+
+fn left(rejection: &StockRejection) -> u32 {
+    match rejection {
+        StockRejection::OutOfStock { available, .. } => u32::try_from(*available).unwrap_or(0),
+        StockRejection::DoesNotAddUp
+        | StockRejection::Nothing
+        | StockRejection::Oversold { .. } => 0,
+    }
+}
+
+impl From<LoanRefusal> for CheckoutRefusal {
+    fn from(refusal: LoanRefusal) -> CheckoutRefusal {
+        match refusal {
+            LoanRefusal::Rejected(rejection) => CheckoutRefusal::Cart(rejection),
+            LoanRefusal::PriceChanged(changes) => CheckoutRefusal::PriceChanged(changes),
+            LoanRefusal::NotForSale(skus) => CheckoutRefusal::NotForSale(skus),
+        }
+    }
+}
+
+impl CheckoutRefusal {
+    /// What a refused batch means to the shopper: somebody else was faster, at the shelf or at the
+    /// cart. `None` where nothing can be said.
+    pub(super) fn of_commit(error: &CommitError) -> Option<CheckoutRefusal> {
+        let CommitError::Conflict(conflict) = error else { return None };
+        match conflict {
+            Conflict::Stock {
+                sku,
+                rejection: StockRejection::OutOfStock { wanted, available },
+            } => {
+                let wanted = u32::try_from(*wanted).unwrap_or(u32::MAX);
+                let available = u32::try_from(*available).unwrap_or(0);
+                let short = Short { sku: sku.clone(), wanted, available };
+                Some(CheckoutRefusal::OutOfStock(vec![short]))
+            }
+            Conflict::Version { entity: EntityKey::Cart(_), .. } => {
+                Some(CheckoutRefusal::CartChanged)
+            }
+            Conflict::Stock { .. } | Conflict::Version { .. } | Conflict::Reservation { .. } => {
+                None
+            }
+        }
+    }
+}
