@@ -334,3 +334,6 @@ fn stored(snapshot: &dyn Snapshot, key: EntityKey) -> Result<Option<Change>, Sto
     };
     Ok(Some((key, row)))
 }
+
+#[cfg(test)]
+mod tests;
