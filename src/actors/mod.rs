@@ -19,6 +19,7 @@ pub mod sku;
 pub mod order;
 pub mod desk;
 mod supervisor;
+pub mod engine;
 pub mod pools;
 pub mod reads;
 pub mod jobs;

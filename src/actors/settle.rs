@@ -14,15 +14,15 @@ use std::sync::Arc;
 
 /// What the committer hands back with a batch.
 pub struct Ticket {
-    /// The entity whose step made the batch; its shard sends the reply.
-    pub(super) owner: EntityKey,
+    /// The entity whose step made the batch; its shard sends the reply. A service's batch has none.
+    pub(super) owner: Option<EntityKey>,
     pub(super) reply: Option<Reply>,
 }
 
 impl Ticket {
-    /// The ticket of a batch that no entity in a shard made: a service's.
-    pub(super) fn of_service(owner: EntityKey, reply: Reply) -> Ticket {
-        Ticket { owner, reply: Some(reply) }
+    /// The ticket of a batch that a service made: the reply is sent as soon as it is settled.
+    pub fn of_service(reply: Reply) -> Ticket {
+        Ticket { owner: None, reply: Some(reply) }
     }
 }
 
@@ -47,12 +47,13 @@ pub(super) fn distribute(group: Vec<Settled<Ticket>>, directory: &Directory) {
             let settlement = Arc::clone(&settlement);
             by_shard[directory.shard_of(&key)].push(Receipt { key, settlement, reply });
         };
-        let owned_by_shard = lives_in_a_shard(&owner);
-        if owned_by_shard {
+        if let Some(owner) = &owner {
             receipt(owner.clone(), reply.take());
         }
-        for key in touched.into_iter().filter(|key| *key != owner && lives_in_a_shard(key)) {
-            receipt(key, None);
+        for key in touched {
+            if Some(&key) != owner.as_ref() && lives_in_a_shard(&key) {
+                receipt(key, None);
+            }
         }
         if let Some(reply) = reply {
             reply.settle(settlement.outcome.as_ref().map(|_| ()));

@@ -168,7 +168,7 @@ impl Shell for Ways {
             parts.directory.send(message);
         }
         for (batch, reply) in out.batches.drain(..) {
-            let ticket = Ticket { owner: owner.clone(), reply };
+            let ticket = Ticket { owner: Some(owner.clone()), reply };
             parts.committer.submit(batch, ticket);
         }
         for call in out.calls.drain(..) {

@@ -1,13 +1,14 @@
 //! The one supervision tree: shards and services under a root that starts them again when they die.
 //!
 //! A child that dies is started afresh after a pause that doubles while it keeps dying; the shop
-//! stays up meanwhile. Restarts are logged and counted. Children are stopped in the reverse of the
-//! order in which they were started, each after it has worked its mailbox off.
+//! stays up meanwhile. Restarts are logged and counted. At the end, children work their mailboxes
+//! off before they go.
 
+use super::engine::Vitals;
 use futures_util::future::BoxFuture;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How to start one child, linked to the root, and make it known under its old address.
@@ -27,7 +28,7 @@ pub(super) struct Supervisor;
 
 pub(super) struct Tree {
     children: Vec<(Child, Option<ActorId>, Pause)>,
-    restarts: Arc<AtomicU64>,
+    vitals: Arc<Vitals>,
 }
 
 /// How long to wait before the next start of a child that keeps dying.
@@ -47,14 +48,14 @@ impl Pause {
 impl Actor for Supervisor {
     type Msg = SupervisorMessage;
     type State = Tree;
-    type Arguments = (Vec<Child>, Arc<AtomicU64>);
+    type Arguments = (Vec<Child>, Arc<Vitals>);
 
     async fn pre_start(
         &self,
         myself: ActorRef<SupervisorMessage>,
-        (children, restarts): (Vec<Child>, Arc<AtomicU64>),
+        (children, vitals): (Vec<Child>, Arc<Vitals>),
     ) -> Result<Tree, ActorProcessingErr> {
-        let mut tree = Tree { children: Vec::with_capacity(children.len()), restarts };
+        let mut tree = Tree { children: Vec::with_capacity(children.len()), vitals };
         for child in children {
             let started = (child.start)(myself.get_cell()).await?;
             tree.children.push((child, Some(started.get_id()), Pause(SHORTEST)));
@@ -70,7 +71,7 @@ impl Actor for Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         let SupervisorMessage::StartAgain(place) = message;
         let Some((child, running, pause)) = tree.children.get_mut(place) else { return Ok(()) };
-        tree.restarts.fetch_add(1, Ordering::Relaxed);
+        tree.vitals.restarts.fetch_add(1, Ordering::Relaxed);
         match (child.start)(myself.get_cell()).await {
             Ok(started) => *running = Some(started.get_id()),
             Err(error) => {

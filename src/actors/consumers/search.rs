@@ -59,7 +59,8 @@ impl Actor for SearchConsumer {
     ) -> Result<SearchState, ActorProcessingErr> {
         let cursor = parts.indexer.run(|indexer| indexer.cursor()).await?;
         let mut news = parts.reads.last_seq();
-        let mut state = SearchState { parts, seen: cursor, committed: cursor, in_stock: HashMap::new() };
+        let mut state =
+            SearchState { parts, seen: cursor, committed: cursor, in_stock: HashMap::new() };
         let last = *news.borrow_and_update();
         if cursor == Seq(0) || cursor > last {
             // New, or made for another log: filled from what stands in the catalog now.
@@ -114,7 +115,11 @@ impl SearchState {
         changed
     }
 
-    async fn index(&mut self, changed: HashSet<ProductId>, upto: Seq) -> Result<(), ActorProcessingErr> {
+    async fn index(
+        &mut self,
+        changed: HashSet<ProductId>,
+        upto: Seq,
+    ) -> Result<(), ActorProcessingErr> {
         let catalog = self.parts.reads.catalog.load();
         let mut puts: Vec<(Product, Standing)> = Vec::new();
         let mut removals = Vec::new();

@@ -62,7 +62,9 @@ impl Actor for Sweeper {
             Ok(sent) => {
                 let _ = done.map(|done| done.send(sent));
             }
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "deadlines cannot be read"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "deadlines cannot be read")
+            }
         }
         Ok(())
     }
@@ -89,11 +91,22 @@ impl SweeperParts {
     fn due(&self) -> Result<Vec<(Timestamp, EntityKey)>, StoreError> {
         let to = timed_key(self.clock.now(), &[0xff]);
         let mut due = Vec::new();
-        self.store.snapshot()?.scan(Table::Expiries, &[], Some(&to), Direction::Forward, &mut |key, _| {
-            let read = parse_timed_key(key).and_then(|(at, name)| Some((at, parse_entity_prefix(name)?)));
-            due.extend(read);
-            if due.len() < MOST_A_ROUND { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
+        self.store.snapshot()?.scan(
+            Table::Expiries,
+            &[],
+            Some(&to),
+            Direction::Forward,
+            &mut |key, _| {
+                let read = parse_timed_key(key)
+                    .and_then(|(at, name)| Some((at, parse_entity_prefix(name)?)));
+                due.extend(read);
+                if due.len() < MOST_A_ROUND {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            },
+        )?;
         Ok(due)
     }
 }
