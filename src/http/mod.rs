@@ -4,6 +4,7 @@
 //! it is the very thing that checks it. Bodies (`api::dto`) belong here alone: `domain` knows no
 //! JSON, so a change of an answer never moves a stored byte.
 
+pub mod api;
 pub mod body;
 pub mod etag;
 pub mod idempotency;

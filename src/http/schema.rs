@@ -432,6 +432,7 @@ fn format_fault(format: &str, text: &str) -> Option<&'static str> {
             text.parse::<Sku>().is_ok(),
             "must be 1 to 64 printable characters without leading or trailing blanks",
         ),
+        "not-blank" => (!text.trim().is_empty(), "must not be blank"),
         "product-id" => (text.parse::<ProductId>().is_ok(), "must be a product's id"),
         "uri-reference" => {
             let blank = |c: char| c.is_whitespace() || c.is_control();
