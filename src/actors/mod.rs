@@ -20,6 +20,7 @@ pub mod order;
 pub mod desk;
 mod supervisor;
 pub mod engine;
+pub mod keys;
 pub mod pools;
 pub mod reads;
 pub mod jobs;
