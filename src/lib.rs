@@ -7,4 +7,5 @@ pub mod http;
 pub mod imports;
 pub mod payments;
 pub mod search;
+pub mod shop;
 pub mod storage;

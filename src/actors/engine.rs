@@ -58,11 +58,12 @@ pub struct EngineParts {
 }
 
 impl Engine {
-    /// Starts the committer and the shards, and whatever services `services` adds to the tree.
-    pub async fn start(
+    /// Starts the committer and the shards, and whatever services `services` adds to the tree;
+    /// gives back the handles it made for them.
+    pub async fn start<H>(
         parts: EngineParts,
-        services: impl FnOnce(&Committer<Ticket>, &Directory) -> Vec<Service>,
-    ) -> Result<Engine, EngineError> {
+        services: impl FnOnce(&Committer<Ticket>, &Directory) -> (H, Vec<Service>),
+    ) -> Result<(Engine, H), EngineError> {
         let EngineParts { env, store, reads, readers, mut witness, shards } = parts;
         let directory = Directory::new(shards);
         let to_shards = directory.clone();
@@ -84,10 +85,11 @@ impl Engine {
         };
         let mut children: Vec<Child> =
             (0..directory.shards()).map(|place| shard(place, shard_parts.clone())).collect();
-        children.extend(services(&committer, &directory).into_iter().map(|service| service.0));
+        let (handles, services) = services(&committer, &directory);
+        children.extend(services.into_iter().map(|service| service.0));
         let (root, _) = Actor::spawn(None, Supervisor, (children, Arc::clone(&vitals))).await?;
         let desk = Desk::new(directory.clone(), env.ids.clone());
-        Ok(Engine { desk, directory, committer, root, vitals })
+        Ok((Engine { desk, directory, committer, root, vitals }, handles))
     }
 
     /// How often a shard or service had to be started again.

@@ -42,6 +42,8 @@ use tantivy::TantivyError;
 /// Why the index could not be opened, written or read. What a shopper typed is never a reason.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
+    #[error("the index's thread cannot be started")]
+    Thread(#[source] std::io::Error),
     #[error("the search index in {dir} is in use by another process", dir = dir.display())]
     InUse { dir: PathBuf },
     #[error("the directory of the search index, {dir}, cannot be used", dir = dir.display())]

@@ -4,15 +4,18 @@
 //! missing or damaged starts at zero and is filled from the catalog at once. A product is indexed
 //! anew when it changes, and when it sells out or comes back.
 
-use super::super::pools::Worker;
+use super::super::engine::Service;
+use super::super::pools::{Pools, Worker};
 use super::super::reads::Reads;
 use crate::domain::catalog::Product;
 use crate::domain::event::{Event, Fact};
 use crate::domain::{ProductId, Seq};
-use crate::search::{Indexer, Searcher, Standing};
+use crate::search::{self, Indexer, SearchError, Searcher, Standing};
+use arc_swap::ArcSwap;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How many events are read at once.
@@ -24,20 +27,20 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// After how many events the cursor is moved on although nothing had to be indexed.
 const STRIDE: u64 = 20_000;
 
-pub enum SearchMessage {
+enum SearchMessage {
     /// The log has grown, or may have.
     Look,
 }
 
-pub(in super::super) struct SearchConsumer;
+struct SearchConsumer;
 
 #[derive(Clone)]
-pub(in super::super) struct SearchParts {
+struct SearchParts {
     pub reads: Arc<Reads>,
     pub indexer: Worker<Indexer>,
 }
 
-pub(in super::super) struct SearchState {
+struct SearchState {
     parts: SearchParts,
     /// The last event that was looked at.
     seen: Seq,
@@ -178,4 +181,32 @@ impl SearchState {
 }
 
 /// The searcher of the index as it was last opened.
-pub type SearchCell = arc_swap::ArcSwap<Searcher>;
+pub type SearchCell = ArcSwap<Searcher>;
+
+/// Opens the index in `folder` (or one in memory) and gives its searcher and its consumer.
+pub fn search_service(
+    pools: &mut Pools,
+    reads: Arc<Reads>,
+    folder: Option<PathBuf>,
+) -> Result<(Arc<SearchCell>, Service), SearchError> {
+    let open = move || match &folder {
+        Some(folder) => search::open(folder),
+        None => search::open_in_memory(),
+    };
+    let (searcher, indexer) = open()?;
+    let cell = Arc::new(SearchCell::from_pointee(searcher));
+    let (first, own) = (Mutex::new(Some(indexer)), Arc::clone(&cell));
+    let make = move || {
+        if let Some(indexer) = first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Ok(indexer);
+        }
+        // After a panic: whatever was not committed is indexed again from the cursor.
+        let (searcher, indexer) = open()?;
+        own.store(Arc::new(searcher));
+        Ok(indexer)
+    };
+    let indexer = pools.worker("indexer", 4, make).map_err(SearchError::Thread)?;
+    let service =
+        Service::new("search index", || SearchConsumer, SearchParts { reads, indexer }, |_| {});
+    Ok((cell, service))
+}

@@ -3,9 +3,11 @@
 //! It only looks and tells; what happens is decided by the entity. A row stays until its entity has
 //! taken it away, so a message that is lost is sent again with the next round.
 
+use super::super::address::Address;
 use super::super::cart::CartMessage;
 use super::super::clock::Clock;
 use super::super::directory::Directory;
+use super::super::engine::Service;
 use super::super::order::OrderMessage;
 use super::super::shard::ShardMessage;
 use crate::domain::Timestamp;
@@ -18,18 +20,43 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-pub enum SweeperMessage {
+enum SweeperMessage {
     /// One round; `done` is told how many entities were sent for.
     Sweep { done: Option<oneshot::Sender<usize>> },
 }
 
-pub(in super::super) struct Sweeper;
+struct Sweeper;
 
 #[derive(Clone)]
-pub(in super::super) struct SweeperParts {
-    pub store: Arc<dyn Store>,
-    pub directory: Directory,
-    pub clock: Arc<dyn Clock>,
+struct SweeperParts {
+    store: Arc<dyn Store>,
+    directory: Directory,
+    clock: Arc<dyn Clock>,
+}
+
+/// Asks for a round out of turn.
+#[derive(Clone)]
+pub struct SweeperHandle(Address<SweeperMessage>);
+
+impl SweeperHandle {
+    /// One round now; says how many entities were sent for.
+    pub async fn sweep(&self) -> usize {
+        let (done, swept) = oneshot::channel();
+        self.0.send(SweeperMessage::Sweep { done: Some(done) });
+        swept.await.unwrap_or(0)
+    }
+}
+
+/// The job, and how to ask it for a round.
+pub fn sweeper_service(
+    store: Arc<dyn Store>,
+    directory: Directory,
+    clock: Arc<dyn Clock>,
+) -> (SweeperHandle, Service) {
+    let address = Address::vacant();
+    let handle = SweeperHandle(address.clone());
+    let parts = SweeperParts { store, directory, clock };
+    (handle, Service::new("sweeper", || Sweeper, parts, move |mailbox| address.install(mailbox)))
 }
 
 /// The most entities sent for in one round: what they do then fits into the committer's queue.

@@ -1,0 +1,104 @@
+//! The shop: builds every part once, in an order that leaves nothing half open, and takes it down
+//! again.
+//!
+//! A shop that was opened is ready: unfinished orders have been driven on, so the door may open.
+
+use crate::actors::ask::Render;
+use crate::actors::clock::{Clock, Ids};
+use crate::actors::consumers::search::{SearchCell, search_service};
+use crate::actors::engine::{Engine, EngineError, EngineParts};
+use crate::actors::env::{Env, OrderNumbers, Settings};
+use crate::actors::jobs::sweeper::{SweeperHandle, sweeper_service};
+use crate::actors::order::{CheckoutRefusal, OrderView};
+use crate::actors::pools::{PoolError, PoolSizes, Pools};
+use crate::actors::reads::Reads;
+use crate::actors::recovery::{Recovered, recover};
+use crate::payments::Providers;
+use crate::search::{self, SearchError};
+use crate::storage::{Store, StoreError};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+/// What a shop is made of; the rest it builds itself.
+pub struct ShopParts {
+    pub store: Arc<dyn Store>,
+    pub settings: Settings,
+    pub clock: Arc<dyn Clock>,
+    pub providers: Providers,
+    /// Where the search index is kept; without one it is in memory.
+    pub index_folder: Option<PathBuf>,
+    /// How a checkout's outcome looks to its client.
+    pub checkout_answer: Render<OrderView, CheckoutRefusal>,
+}
+
+/// Why a shop cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ShopError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the search index cannot be opened")]
+    Search(#[from] SearchError),
+    #[error("threads cannot be started")]
+    Threads(#[from] io::Error),
+    #[error("a pool of threads cannot be used")]
+    Pool(#[from] PoolError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// An open shop.
+pub struct Shop {
+    pub env: Arc<Env>,
+    pub reads: Arc<Reads>,
+    pub engine: Engine,
+    pub search: Arc<SearchCell>,
+    pub sweeper: SweeperHandle,
+    pub recovered: Recovered,
+    pools: Pools,
+}
+
+impl Shop {
+    /// Opens the shop on its store and brings what was under way to an end.
+    pub async fn open(parts: ShopParts) -> Result<Shop, ShopError> {
+        let ShopParts { store, settings, clock, providers, index_folder, checkout_answer } = parts;
+        let cores = available_parallelism().map_or(2, usize::from);
+        let reads = Arc::new(Reads::load(Arc::clone(&store))?);
+        let mut pools = Pools::start(PoolSizes::for_cores(cores), Arc::clone(&store))?;
+        let env = Arc::new(Env {
+            settings,
+            ids: Ids::new(Arc::clone(&clock)),
+            clock: Arc::clone(&clock),
+            catalog: Arc::clone(&reads.catalog),
+            providers,
+            order_numbers: OrderNumbers::after(reads.orders.highest_number()),
+            checkout_answer: checkout_answer.clone(),
+        });
+        let (search, indexing) = search_service(&mut pools, Arc::clone(&reads), index_folder)?;
+        let engine_parts = EngineParts {
+            env: Arc::clone(&env),
+            store: Arc::clone(&store),
+            reads: Arc::clone(&reads),
+            readers: pools.readers(),
+            witness: Box::new(|_| {}),
+            shards: cores,
+        };
+        let (engine, sweeper) = Engine::start(engine_parts, |_, directory| {
+            let (sweeper, sweeping) = sweeper_service(Arc::clone(&store), directory.clone(), clock);
+            (sweeper, vec![indexing, sweeping])
+        })
+        .await?;
+        let recovered = recover(&*store, &engine.directory, vec![], checkout_answer).await?;
+        Ok(Shop { env, reads, engine, search, sweeper, recovered, pools })
+    }
+
+    /// Takes no more work, brings what is under way to the disk, and ends every part.
+    pub async fn close(self) {
+        let Shop { engine, pools, .. } = self;
+        engine.stop().await;
+        if tokio::task::spawn_blocking(move || pools.stop()).await.is_err() {
+            tracing::error!("the pools of threads did not end cleanly");
+        }
+    }
+}
