@@ -113,7 +113,9 @@ fn body_rule<T: Input>() -> Arc<Rule> {
     })
 }
 
-/// The query string as `T`, each parameter checked against its schema.
+/// The query string as `T`, each parameter checked against its schema. `T` says
+/// `#[into_params(parameter_in = Query)]`, for the document cannot guess it from this extractor, and
+/// `#[param(inline)]` where a field has a type of its own.
 pub struct Params<T>(pub T);
 
 impl<T: DeserializeOwned + IntoParams + 'static, S: Send + Sync> FromRequestParts<S> for Params<T> {
@@ -296,6 +298,7 @@ mod tests {
 
     #[derive(Debug, PartialEq, Deserialize, IntoParams)]
     #[serde(rename_all = "camelCase")]
+    #[into_params(parameter_in = Query)]
     struct Query {
         q: Option<String>,
         #[param(inline)]

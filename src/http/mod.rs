@@ -6,11 +6,13 @@
 
 pub mod api;
 pub mod body;
+pub mod docs;
 pub mod etag;
 pub mod idempotency;
 pub mod json;
 pub mod layers;
 pub mod list;
+pub mod openapi;
 pub mod parse;
 pub mod problem;
 pub mod schema;

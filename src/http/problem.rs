@@ -309,7 +309,7 @@ pub struct Problem {
 }
 
 /// The media type of RFC 9457.
-pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+pub const PROBLEM_JSON: &str = "application/problem+json";
 
 impl Problem {
     pub fn status(&self) -> StatusCode {
@@ -342,7 +342,7 @@ impl Problem {
     pub fn response(self, instance: Option<&str>) -> Response {
         let mut response = Response::new(Body::from(self.body(instance)));
         *response.status_mut() = self.status;
-        response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         response.headers_mut().extend(self.headers.iter().cloned());
         response.extensions_mut().insert(self);
         response

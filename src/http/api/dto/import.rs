@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 /// How an import is to be run.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
 pub struct ImportQuery {
     /// Say what would happen and change nothing.
     #[serde(default)]
