@@ -21,6 +21,7 @@ pub mod desk;
 mod supervisor;
 pub mod engine;
 pub mod keys;
+pub mod accounts;
 pub mod pools;
 pub mod reads;
 pub mod jobs;

@@ -19,6 +19,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
@@ -175,11 +176,22 @@ impl<F: FnOnce(Option<Option<Vec<u8>>>)> Drop for Promise<F> {
 }
 
 /// A password in clear text: never printed, and overwritten as soon as it is dropped.
-pub struct Password(Vec<u8>);
+pub struct Password(String);
+
+impl Password {
+    /// Its length in characters.
+    pub fn length(&self) -> usize {
+        self.0.chars().count()
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
 
 impl From<String> for Password {
     fn from(text: String) -> Password {
-        Password(text.into_bytes())
+        Password(text)
     }
 }
 
@@ -191,9 +203,10 @@ impl fmt::Debug for Password {
 
 impl Drop for Password {
     fn drop(&mut self) {
-        self.0.fill(0);
+        let mut bytes = mem::take(&mut self.0).into_bytes();
+        bytes.fill(0);
         // Without a reader the compiler may leave the writes out.
-        std::hint::black_box(&self.0);
+        std::hint::black_box(&bytes);
     }
 }
 
@@ -214,7 +227,7 @@ impl Secrets {
         let hash = move || {
             let params = Params::new(Self::KIB, Self::PASSES, Self::LANES, None).ok()?;
             let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-            Some(argon2.hash_password(&password.0).ok()?.to_string())
+            Some(argon2.hash_password(password.as_bytes()).ok()?.to_string())
         };
         self.run(hash).await?.ok_or(PoolError::Failed)
     }
@@ -223,7 +236,7 @@ impl Secrets {
     pub async fn verify(&self, password: Password, phc: String) -> Result<bool, PoolError> {
         let verify = move || {
             let hash = PasswordHash::new(&phc).ok()?;
-            Some(Argon2::default().verify_password(&password.0, &hash).is_ok())
+            Some(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
         };
         self.run(verify).await?.ok_or(PoolError::Failed)
     }
