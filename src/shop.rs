@@ -8,6 +8,7 @@ use crate::actors::clock::{Clock, Ids};
 use crate::actors::consumers::search::{SearchCell, search_service};
 use crate::actors::engine::{Engine, EngineError, EngineParts};
 use crate::actors::env::{Env, OrderNumbers, Settings};
+use crate::actors::keys::Keys;
 use crate::actors::jobs::sweeper::{SweeperHandle, sweeper_service};
 use crate::actors::order::{CheckoutRefusal, OrderView};
 use crate::actors::pools::{PoolError, PoolSizes, Pools};
@@ -15,7 +16,7 @@ use crate::actors::reads::Reads;
 use crate::actors::recovery::{Recovered, recover};
 use crate::payments::Providers;
 use crate::search::{self, SearchError};
-use crate::storage::{Store, StoreError};
+use crate::storage::{Settled, Store, StoreError};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub struct Shop {
     pub env: Arc<Env>,
     pub reads: Arc<Reads>,
     pub engine: Engine,
+    pub keys: Keys,
     pub search: Arc<SearchCell>,
     pub sweeper: SweeperHandle,
     pub recovered: Recovered,
@@ -75,13 +77,21 @@ impl Shop {
             order_numbers: OrderNumbers::after(reads.orders.highest_number()),
             checkout_answer: checkout_answer.clone(),
         });
+        let keys = Keys::load(Arc::clone(&store), clock.now())?;
+        let (owed, witness) = (keys.owed(), keys.clone());
         let (search, indexing) = search_service(&mut pools, Arc::clone(&reads), index_folder)?;
         let engine_parts = EngineParts {
             env: Arc::clone(&env),
             store: Arc::clone(&store),
             reads: Arc::clone(&reads),
             readers: pools.readers(),
-            witness: Box::new(|_| {}),
+            witness: Box::new(move |group| {
+                for Settled { batch, outcome, .. } in group {
+                    for (attempt, first_used) in batch.answered().filter(|_| outcome.is_ok()) {
+                        witness.settled(attempt, first_used);
+                    }
+                }
+            }),
             shards: cores,
         };
         let (engine, sweeper) = Engine::start(engine_parts, |_, directory| {
@@ -89,8 +99,8 @@ impl Shop {
             (sweeper, vec![indexing, sweeping])
         })
         .await?;
-        let recovered = recover(&*store, &engine.directory, vec![], checkout_answer).await?;
-        Ok(Shop { env, reads, engine, search, sweeper, recovered, pools })
+        let recovered = recover(&*store, &engine.directory, owed, checkout_answer).await?;
+        Ok(Shop { env, reads, engine, keys, search, sweeper, recovered, pools })
     }
 
     /// Takes no more work, brings what is under way to the disk, and ends every part.

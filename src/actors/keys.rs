@@ -93,6 +93,12 @@ impl Running {
         self.attempt
     }
 
+    /// Whether the answer is in the store already, because it came with the effect.
+    pub fn is_answered(&self) -> bool {
+        let known = self.keys.lock();
+        known.get(&self.attempt.key).is_some_and(|own| matches!(own.progress, Progress::Done))
+    }
+
     /// Under which time the answer is to be kept.
     pub fn first_used(&self) -> Timestamp {
         self.first_used

@@ -7,6 +7,7 @@
 use super::address::Address;
 use super::ids::{OrderId, ProductId, Sku};
 use super::money::{Currency, Money};
+use super::pricing::{Item, PriceRules, PricingError, Totals};
 use super::time::{Span, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -323,6 +324,28 @@ impl Cart {
 
     pub fn line(&self, sku: &Sku) -> Option<&CartLine> {
         self.lines.iter().find(|line| line.sku == *sku)
+    }
+
+    /// Its lines, as pricing takes them.
+    pub fn items(&self) -> Vec<Item> {
+        let item = |line: &CartLine| {
+            let (sku, unit_price) = (line.sku.clone(), line.unit_price);
+            Item { sku, quantity: line.quantity, unit_price }
+        };
+        self.lines.iter().map(item).collect()
+    }
+
+    /// What it costs as it stands. A chosen way of sending that is not offered any more (the goods
+    /// or the address have changed) is not counted; a checkout names it.
+    pub fn totals(&self, rules: &PriceRules) -> Result<Totals, PricingError> {
+        let destination = self.shipping_address.as_deref().map(Address::region);
+        let (items, option) = (self.items(), self.shipping_option.as_deref());
+        match rules.totals(self.currency, &items, destination.as_ref(), option) {
+            Err(PricingError::NoSuchShipping(_)) => {
+                rules.totals(self.currency, &items, destination.as_ref(), None)
+            }
+            totals => totals,
+        }
     }
 
     /// When it counts as left behind unless it is touched again.

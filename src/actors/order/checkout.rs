@@ -13,7 +13,7 @@ use super::{OrderActor, OrderView};
 use crate::domain::cart::{Cart, CartCommand, CartRejection};
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::order::{Collected, Order, OrderCommand, OrderLine, OrderRejection, Placed};
-use crate::domain::pricing::{Item, PricingError};
+use crate::domain::pricing::PricingError;
 use crate::domain::shipping::ShippingOption;
 use crate::domain::stock::StockRejection;
 use crate::domain::{Address, CartId, Money, OrderId, Sku, Timestamp};
@@ -164,12 +164,7 @@ impl OrderActor {
         let address = request.shipping_address.clone();
         let address = address.or_else(|| cart.shipping_address.as_deref().cloned());
         let address = address.ok_or(CheckoutRefusal::NoShippingAddress)?;
-        let item = |line: &crate::domain::cart::CartLine| Item {
-            sku: line.sku.clone(),
-            quantity: line.quantity,
-            unit_price: line.unit_price,
-        };
-        let items: Vec<Item> = cart.lines.iter().map(item).collect();
+        let items = cart.items();
         let goods = items
             .iter()
             .map(|item| item.unit_price.times(item.quantity).map_err(PricingError::from));
