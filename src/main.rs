@@ -1,1 +1,7 @@
-fn main() {}
+//! The `mercat` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mercat::cli::run()
+}

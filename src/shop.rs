@@ -3,6 +3,7 @@
 //!
 //! A shop that was opened is ready: unfinished orders have been driven on, so the door may open.
 
+use crate::actors::accounts::{AccountSettings, Accounts};
 use crate::actors::ask::Render;
 use crate::actors::clock::{Clock, Ids};
 use crate::actors::consumers::search::{SearchCell, search_service};
@@ -19,8 +20,9 @@ use crate::search::{self, SearchError};
 use crate::storage::{Settled, Store, StoreError};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
+use tokio::sync::watch;
 
 /// What a shop is made of; the rest it builds itself.
 pub struct ShopParts {
@@ -55,10 +57,13 @@ pub struct Shop {
     pub reads: Arc<Reads>,
     pub engine: Engine,
     pub keys: Keys,
+    pub accounts: Accounts,
     pub search: Arc<SearchCell>,
     pub sweeper: SweeperHandle,
     pub recovered: Recovered,
-    pools: Pools,
+    closing: watch::Sender<bool>,
+    /// Empty once the shop is closed.
+    pools: Mutex<Option<Pools>>,
 }
 
 impl Shop {
@@ -94,19 +99,33 @@ impl Shop {
             }),
             shards: cores,
         };
-        let (engine, sweeper) = Engine::start(engine_parts, |_, directory| {
+        let account_settings = AccountSettings::default();
+        let accounts =
+            Accounts::new(Arc::clone(&store), pools.secrets(), Arc::clone(&clock), account_settings);
+        let (engine, sweeper) = Engine::start(engine_parts, |committer, directory| {
             let (sweeper, sweeping) = sweeper_service(Arc::clone(&store), directory.clone(), clock);
-            (sweeper, vec![indexing, sweeping])
+            (sweeper, vec![indexing, sweeping, accounts.service(committer)])
         })
         .await?;
         let recovered = recover(&*store, &engine.directory, owed, checkout_answer).await?;
-        Ok(Shop { env, reads, engine, keys, search, sweeper, recovered, pools })
+        Ok(Shop { env, reads, engine, keys, accounts, search, sweeper, recovered, closing: watch::Sender::new(false), pools: Mutex::new(Some(pools)) })
+    }
+
+    /// Tells whoever waits for news (live streams) that the shop is about to close.
+    pub fn begin_closing(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Whether the shop is about to close; changes once.
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
     }
 
     /// Takes no more work, brings what is under way to the disk, and ends every part.
-    pub async fn close(self) {
-        let Shop { engine, pools, .. } = self;
-        engine.stop().await;
+    pub async fn close(&self) {
+        self.engine.clone().stop().await;
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(pools) = pools else { return };
         if tokio::task::spawn_blocking(move || pools.stop()).await.is_err() {
             tracing::error!("the pools of threads did not end cleanly");
         }

@@ -16,3 +16,8 @@ pub mod openapi;
 pub mod parse;
 pub mod problem;
 pub mod schema;
+pub mod access;
+pub mod app;
+pub mod keyed;
+pub mod router;
+pub mod server;

@@ -338,6 +338,13 @@ impl Problem {
         body.to_string().into_bytes()
     }
 
+    /// All headers of the answer, its media type first.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = self.headers.iter();
+        let own = own.map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()));
+        std::iter::once((CONTENT_TYPE.as_str(), PROBLEM_JSON)).chain(own)
+    }
+
     /// The whole answer, with what cannot be said in the body in headers.
     pub fn response(self, instance: Option<&str>) -> Response {
         let mut response = Response::new(Body::from(self.body(instance)));

@@ -1,0 +1,75 @@
+//! Opening a shop from a data folder and its settings, as every command does.
+
+use super::SettingsArgs;
+use crate::actors::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::http::api::checkout_render;
+use crate::http::list::PublicUrl;
+use crate::payments::manual::ManualProvider;
+use crate::payments::test::{TestProvider, TestSettings};
+use crate::payments::{PaymentProvider, Providers};
+use crate::shop::{Shop, ShopParts};
+use crate::storage::{RedbStore, Store};
+use anyhow::Context;
+use std::path::Path;
+use std::sync::Arc;
+
+/// An open shop with what is around it.
+pub(super) struct House {
+    pub shop: Arc<Shop>,
+    pub config: Config,
+    /// The `test` provider, where it takes play money.
+    pub test: Option<Arc<TestProvider>>,
+    pub public_url: PublicUrl,
+}
+
+/// The settings of a file, with those of the command line and the environment over them.
+pub(super) fn config(args: &SettingsArgs) -> anyhow::Result<Config> {
+    let mut config = match &args.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    config.public_url = args.public_url.clone().or(config.public_url);
+    if let Some(currency) = &args.currency {
+        config.currency.clone_from(currency);
+    }
+    config.payments.test = args.test_payments.unwrap_or(config.payments.test);
+    Ok(config)
+}
+
+/// Opens the shop in `folder`; `fallback_url` is its address where none is configured.
+pub(super) async fn open(folder: &Path, config: Config, fallback_url: &str) -> anyhow::Result<House> {
+    open_at(folder, config, fallback_url, Arc::new(SystemClock)).await
+}
+
+/// As [`open`], by another clock.
+pub(super) async fn open_at(
+    folder: &Path,
+    config: Config,
+    fallback_url: &str,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<House> {
+    let settings = config.settings()?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| fallback_url.to_owned());
+    let public_url: PublicUrl = public_url.parse().context("setting public_url")?;
+    let store = RedbStore::open(folder, config.memory.cache_mb << 20)?;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let mut providers: Vec<Arc<dyn PaymentProvider>> = vec![Arc::new(ManualProvider)];
+    let mut test = None;
+    if config.payments.test {
+        let settings = TestSettings::new(public_url.to_string());
+        let provider = Arc::new(TestProvider::open(folder, settings).context("the test provider's ledger")?);
+        providers.push(Arc::clone(&provider) as Arc<dyn PaymentProvider>);
+        test = Some(provider);
+    }
+    let parts = ShopParts {
+        store,
+        settings,
+        clock,
+        providers: Providers::new(providers),
+        index_folder: Some(folder.join("search")),
+        checkout_answer: checkout_render("/v1/carts".into()),
+    };
+    let shop = Arc::new(Shop::open(parts).await?);
+    Ok(House { shop, config, test, public_url })
+}

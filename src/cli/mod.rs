@@ -1,0 +1,176 @@
+//! The command line: what each command takes, and one line that says why when it fails.
+//!
+//! Exit codes: 0 fine, 1 failed, 2 wrong usage.
+
+mod house;
+mod serve;
+mod admin;
+mod demo;
+mod import;
+mod verify;
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// A whole shop in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "mercat", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A full shop with sample data in a fresh temporary folder
+    Demo {
+        /// Where to listen
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "MERCAT_LISTEN")]
+        listen: SocketAddr,
+    },
+    /// The shop
+    Serve(ServeArgs),
+    /// Members of staff
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
+    /// Read products into a shop that is not running
+    Import {
+        #[command(subcommand)]
+        command: ImportCommand,
+    },
+    /// Check everything in a data folder against everything else
+    Verify {
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+struct DataArgs {
+    /// The folder with the shop's data
+    #[arg(long, value_name = "DIR", env = "MERCAT_DATA")]
+    data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "MERCAT_LISTEN")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// Settings that come from a file, each of the common ones also from the environment.
+#[derive(Debug, Default, Args)]
+struct SettingsArgs {
+    /// Settings in TOML
+    #[arg(long, value_name = "FILE", env = "MERCAT_CONFIG")]
+    config: Option<PathBuf>,
+    /// The address under which the shop is reached from outside
+    #[arg(long, value_name = "URL", env = "MERCAT_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// The shop's currency (ISO 4217)
+    #[arg(long, value_name = "CODE", env = "MERCAT_CURRENCY")]
+    currency: Option<String>,
+    /// Take play money: tokens such as tok_visa (1 or true)
+    #[arg(long, env = "MERCAT_TEST_PAYMENTS", value_parser = switch, num_args = 0..=1, default_missing_value = "1")]
+    test_payments: Option<bool>,
+}
+
+#[derive(Debug, Subcommand)]
+enum AdminCommand {
+    /// Make an administrator
+    Create {
+        #[command(flatten)]
+        data: DataArgs,
+        #[arg(long, value_name = "EMAIL")]
+        email: String,
+        /// Read the password from standard input (its first line)
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ImportCommand {
+    /// A product CSV with Shopify's columns
+    Products {
+        file: PathBuf,
+        #[command(flatten)]
+        data: DataArgs,
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Say what would happen and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" | "" => Ok(false),
+        _ => Err("must be 1 or 0".into()),
+    }
+}
+
+/// Runs the program as its arguments say.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors: they go to standard output with code 0.
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()) * 2);
+        }
+    };
+    start_log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::Error::new(error).context("threads cannot be started")),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Demo { listen } => demo::run(listen).await,
+            Command::Serve(args) => serve::run(args).await,
+            Command::Admin { command: AdminCommand::Create { data, email, .. } } => {
+                admin::create(&data.data, &email).await
+            }
+            Command::Import { command: ImportCommand::Products { file, data, settings, dry_run } } => {
+                import::products(&file, &data.data, &settings, dry_run).await
+            }
+            Command::Verify { data } => verify::run(&data.data),
+        }
+    });
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+/// One line that says why.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("mercat: {error:#}");
+    ExitCode::from(1)
+}
+
+/// Logs go to standard error; `MERCAT_LOG` chooses what, `MERCAT_LOG_FORMAT=json` how.
+fn start_log() {
+    let filter = std::env::var("MERCAT_LOG").unwrap_or_else(|_| "info,ractor=warn,tantivy=warn".into());
+    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new("info,ractor=warn,tantivy=warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::env::var("MERCAT_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        log.json().init();
+    } else {
+        log.with_target(false).init();
+    }
+}

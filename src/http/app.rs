@@ -1,0 +1,77 @@
+//! What every handler has at hand, and what a request is before its body is read: who asks, from
+//! where, for which route.
+
+use super::etag::IfMatch;
+use super::idempotency::IdempotencyKey;
+use super::list::PublicUrl;
+use super::problem::ApiError;
+use crate::domain::order::Attempt;
+use crate::payments::test::TestProvider;
+use crate::shop::Shop;
+use axum::extract::{FromRequestParts, MatchedPath};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Uri};
+use std::sync::Arc;
+
+/// The shop behind the door. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub shop: Arc<Shop>,
+    pub public_url: PublicUrl,
+    /// The `test` provider, where it takes play money.
+    pub test: Option<Arc<TestProvider>>,
+    /// The largest imported file or picture, in bytes.
+    pub upload_bytes: usize,
+}
+
+/// One request, without its body.
+pub struct Call {
+    pub method: Method,
+    pub uri: Uri,
+    pub headers: HeaderMap,
+    /// The route's template, such as `/v1/carts/{cartId}`.
+    pub template: String,
+}
+
+impl FromRequestParts<App> for Call {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &App) -> Result<Call, ApiError> {
+        let matched = MatchedPath::from_request_parts(parts, state).await;
+        Ok(Call {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            headers: parts.headers.clone(),
+            template: matched.map(|path| path.as_str().to_owned()).unwrap_or_default(),
+        })
+    }
+}
+
+impl Call {
+    pub fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The idempotency key, if one came, as the shop remembers it. `scope` names the caller.
+    pub fn attempt(&self, scope: &str, body: &[u8]) -> Result<Option<Attempt>, ApiError> {
+        let key = IdempotencyKey::of(&self.headers)?;
+        Ok(key.map(|key| key.attempt(scope, &self.template, &self.method, self.path(), body)))
+    }
+
+    /// As [`Call::attempt`], where money moves and the key may not be missing.
+    pub fn required_attempt(&self, scope: &str, body: &[u8]) -> Result<Attempt, ApiError> {
+        let key = IdempotencyKey::required(&self.headers)?;
+        Ok(key.attempt(scope, &self.template, &self.method, self.path(), body))
+    }
+
+    /// The one version that `If-Match` asks for, given the one that stands now.
+    pub fn expected(&self, current: Option<u64>) -> Result<Option<u64>, ApiError> {
+        match IfMatch::of(&self.headers)? {
+            IfMatch::Unconditional | IfMatch::Any => Ok(None),
+            IfMatch::Versions(versions) => {
+                let found = current.filter(|current| versions.contains(current));
+                found.map(Some).ok_or(ApiError::PreconditionFailed)
+            }
+        }
+    }
+}

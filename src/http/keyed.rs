@@ -1,0 +1,177 @@
+//! Writes: carried out to their end whoever hangs up, and under an idempotency key carried out once.
+//!
+//! The answer of a keyed write is stored in the batch of its effect by the actor that made it. What
+//! had no effect (a rejection) is stored here, before it is sent. Faults of ours are never stored.
+
+use super::app::App;
+use super::etag::EntityTag;
+use super::idempotency::REPLAYED;
+use super::layers::detached;
+use super::problem::{ApiError, Problem};
+use crate::actors::ask::{AskResult, Keyed, Refusal, Render, RenderedAnswer, Reply};
+use crate::actors::keys::{Begin, Running};
+use crate::actors::settle::Ticket;
+use crate::domain::order::Attempt;
+use crate::storage::Batch;
+use crate::storage::records::{Answer, KeyRow};
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+use std::future::Future;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// How long a request waits for another one with its key.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks an actor through `ask`, and gives its outcome the look of `render`. With an attempt, the
+/// same answer is given to every retry.
+pub async fn carry_out<V, R, F>(
+    app: &App,
+    attempt: Option<Attempt>,
+    render: Render<V, R>,
+    ask: impl FnOnce(Option<Keyed<V, R>>) -> F + Send + 'static,
+) -> Result<Response, ApiError>
+where
+    V: Send + 'static,
+    R: Send + 'static,
+    F: Future<Output = AskResult<V, R>> + Send + 'static,
+{
+    let Some(attempt) = attempt else {
+        return detached(async move { Ok(send(outcome(ask(None).await, &render)?)) }).await;
+    };
+    let running = match begin(app, attempt).await? {
+        Started::Fresh(running) => running,
+        Started::Replay(answer) => return Ok(replay(*answer)),
+    };
+    let app = app.clone();
+    detached(async move {
+        let first_used = running.first_used();
+        let keyed = Keyed { attempt, first_used, render: render.clone() };
+        let answer = outcome(ask(Some(keyed)).await, &render)?;
+        keep(&app, &running, &answer).await?;
+        Ok(send(answer))
+    })
+    .await
+}
+
+enum Started {
+    Fresh(Running),
+    Replay(Box<Answer>),
+}
+
+async fn begin(app: &App, attempt: Attempt) -> Result<Started, ApiError> {
+    let turn = async {
+        loop {
+            let begun = app.shop.keys.begin(attempt, app.shop.env.now());
+            match begun.map_err(|error| ApiError::fault(&error))? {
+                Begin::Fresh(running) => return Ok(Started::Fresh(running)),
+                Begin::Replay(answer) => return Ok(Started::Replay(answer)),
+                Begin::Reused => return Err(ApiError::IdempotencyKeyReused),
+                Begin::Wait(wait) => wait.ended().await,
+            }
+        }
+    };
+    timeout(PATIENCE, turn).await.unwrap_or_else(|_| {
+        let detail = "a request with this Idempotency-Key is still being carried out; try again in a moment";
+        Err(ApiError::Conflict { code: "idempotency_key_in_use", detail: detail.into() })
+    })
+}
+
+fn outcome<V, R>(asked: AskResult<V, R>, render: &Render<V, R>) -> Result<RenderedAnswer, ApiError> {
+    match asked {
+        Ok(answered) => Ok(match answered.stored {
+            Some(stored) => RenderedAnswer {
+                status: stored.status,
+                headers: stored.headers.clone(),
+                body: stored.body.clone(),
+            },
+            None => render(Ok(&answered.value)),
+        }),
+        Err(Refusal::Rejected(refusal)) => Ok(render(Err(&refusal))),
+        Err(Refusal::Unavailable) => Err(ApiError::Unavailable { what: "the shop" }),
+    }
+}
+
+/// Stores the answer under its key, unless it came with the effect or is a fault of ours.
+async fn keep(app: &App, running: &Running, answer: &RenderedAnswer) -> Result<(), ApiError> {
+    if running.is_answered() || answer.status >= 500 {
+        return Ok(());
+    }
+    let attempt = running.attempt();
+    let row = KeyRow::Done(Answer {
+        status: answer.status,
+        headers: answer.headers.clone(),
+        body: answer.body.clone(),
+        fingerprint: attempt.fingerprint,
+        at: app.shop.env.now(),
+    });
+    let mut batch = Batch::new();
+    batch.answer(running.first_used(), attempt, &row);
+    let (done, settled) = oneshot::channel();
+    let reply = Reply::new(move |outcome| {
+        let _ = done.send(outcome.is_ok());
+    });
+    app.shop.engine.committer.submit(batch, Ticket::of_service(reply));
+    match settled.await {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(ApiError::Unavailable { what: "the shop" }),
+    }
+}
+
+fn replay(answer: Answer) -> Response {
+    let Answer { status, headers, body, .. } = answer;
+    let mut response = send(RenderedAnswer { status, headers, body });
+    for name in REPLAYED {
+        let name = HeaderName::from_static(name);
+        response.headers_mut().insert(name, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// The HTTP form of a rendered answer.
+pub fn send(answer: RenderedAnswer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in answer.headers {
+        let name = HeaderName::try_from(name);
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// An entity as it will be stored and sent, with its `ETag` and, if it is new, its `Location`.
+pub fn rendered(
+    status: StatusCode,
+    version: u64,
+    location: Option<String>,
+    value: &impl Serialize,
+) -> RenderedAnswer {
+    let body = match serde_json::to_vec(value) {
+        Ok(body) => body,
+        Err(error) => return refused(ApiError::fault(&error), ""),
+    };
+    let tag = EntityTag::of_answer(version, &body);
+    let mut headers = vec![
+        ("content-type".to_owned(), "application/json".to_owned()),
+        ("etag".to_owned(), tag.as_str().to_owned()),
+    ];
+    headers.extend(location.map(|location| ("location".to_owned(), location)));
+    RenderedAnswer { status: status.as_u16(), headers, body }
+}
+
+/// A problem as it will be stored and sent; `path` is the request's.
+pub fn refused(error: ApiError, path: &str) -> RenderedAnswer {
+    let problem: Problem = error.problem();
+    let headers = problem.headers().map(|(name, value)| (name.to_string(), value.to_owned()));
+    RenderedAnswer {
+        status: problem.status().as_u16(),
+        headers: headers.collect(),
+        body: problem.body(Some(path)),
+    }
+}

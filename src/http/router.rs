@@ -1,0 +1,51 @@
+//! All routes, and what is made of them once at start: the OpenAPI document and its page.
+
+use super::api;
+use super::app::App;
+use super::docs::Docs;
+use super::layers::{Front, Limits};
+use super::openapi;
+use super::problem::with_fallbacks;
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::sync::Arc;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+/// Why the routes cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum RouterError {
+    #[error("the OpenAPI document cannot be written")]
+    Document(#[from] serde_json::Error),
+    #[error("the page of the documentation cannot be written")]
+    Docs(#[from] askama::Error),
+}
+
+/// The front door of a shop.
+pub fn front(app: App, limits: Limits) -> Result<Front, RouterError> {
+    let (routes, document) = routes(&app);
+    let json: Arc<[u8]> = serde_json::to_vec(&document)?.into();
+    let docs = Arc::new(Docs::new(&document)?);
+    let documents = Router::new()
+        .route("/openapi.json", get(move || std::future::ready(json_document(&json))))
+        .route("/docs", get(move |headers: HeaderMap| std::future::ready(docs.answer(&headers))));
+    let routes = routes.with_state(app).merge(documents);
+    Ok(Front::new(with_fallbacks(routes), limits, rand::random()))
+}
+
+/// Every endpoint with its part of the document: neither can be without the other.
+fn routes(app: &App) -> (Router<App>, OpenApi) {
+    let (routes, mut document) =
+        OpenApiRouter::with_openapi(openapi::base(&app.public_url)).merge(api::routes()).split_for_parts();
+    openapi::complete(&mut document);
+    (routes, document)
+}
+
+fn json_document(json: &Arc<[u8]>) -> Response {
+    let mut response = axum::body::Bytes::copy_from_slice(json).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
