@@ -9,14 +9,14 @@ use crate::actors::clock::{Clock, Ids};
 use crate::actors::consumers::search::{SearchCell, search_service};
 use crate::actors::engine::{Engine, EngineError, EngineParts};
 use crate::actors::env::{Env, OrderNumbers, Settings};
-use crate::actors::keys::Keys;
 use crate::actors::jobs::sweeper::{SweeperHandle, sweeper_service};
+use crate::actors::keys::Keys;
 use crate::actors::order::{CheckoutRefusal, OrderView};
 use crate::actors::pools::{PoolError, PoolSizes, Pools};
 use crate::actors::reads::Reads;
 use crate::actors::recovery::{Recovered, recover};
 use crate::payments::Providers;
-use crate::search::{self, SearchError};
+use crate::search::SearchError;
 use crate::storage::{Settled, Store, StoreError};
 use std::io;
 use std::path::PathBuf;
@@ -100,15 +100,30 @@ impl Shop {
             shards: cores,
         };
         let account_settings = AccountSettings::default();
-        let accounts =
-            Accounts::new(Arc::clone(&store), pools.secrets(), Arc::clone(&clock), account_settings);
+        let accounts = Accounts::new(
+            Arc::clone(&store),
+            pools.secrets(),
+            Arc::clone(&clock),
+            account_settings,
+        );
         let (engine, sweeper) = Engine::start(engine_parts, |committer, directory| {
             let (sweeper, sweeping) = sweeper_service(Arc::clone(&store), directory.clone(), clock);
             (sweeper, vec![indexing, sweeping, accounts.service(committer)])
         })
         .await?;
         let recovered = recover(&*store, &engine.directory, owed, checkout_answer).await?;
-        Ok(Shop { env, reads, engine, keys, accounts, search, sweeper, recovered, closing: watch::Sender::new(false), pools: Mutex::new(Some(pools)) })
+        Ok(Shop {
+            env,
+            reads,
+            engine,
+            keys,
+            accounts,
+            search,
+            sweeper,
+            recovered,
+            closing: watch::Sender::new(false),
+            pools: Mutex::new(Some(pools)),
+        })
     }
 
     /// Tells whoever waits for news (live streams) that the shop is about to close.

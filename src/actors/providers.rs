@@ -35,7 +35,7 @@ pub(super) enum Question {
 
 /// What the provider said.
 #[derive(Debug)]
-pub(super) enum Told {
+pub enum Told {
     Payment(PaymentAnswer),
     /// The attempt never arrived there.
     NeverSeen,

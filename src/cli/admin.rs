@@ -10,10 +10,14 @@ use std::path::Path;
 
 pub(super) async fn create(data: &Path, email: &str) -> anyhow::Result<()> {
     let mut password = String::new();
-    io::stdin().lock().read_line(&mut password).context("the password cannot be read from standard input")?;
+    io::stdin()
+        .lock()
+        .read_line(&mut password)
+        .context("the password cannot be read from standard input")?;
     let password = password.trim_end_matches(['\r', '\n']).to_owned();
     let house = house::open(data, Config::default(), "http://127.0.0.1:8080").await?;
-    let created = house.shop.accounts.create_staff(email, Password::from(password), Role::Admin).await;
+    let created =
+        house.shop.accounts.create_staff(email, Password::from(password), Role::Admin).await;
     house.shop.close().await;
     created?;
     println!("{email} is an administrator now");

@@ -38,7 +38,11 @@ pub(super) fn config(args: &SettingsArgs) -> anyhow::Result<Config> {
 }
 
 /// Opens the shop in `folder`; `fallback_url` is its address where none is configured.
-pub(super) async fn open(folder: &Path, config: Config, fallback_url: &str) -> anyhow::Result<House> {
+pub(super) async fn open(
+    folder: &Path,
+    config: Config,
+    fallback_url: &str,
+) -> anyhow::Result<House> {
     open_at(folder, config, fallback_url, Arc::new(SystemClock)).await
 }
 
@@ -58,7 +62,8 @@ pub(super) async fn open_at(
     let mut test = None;
     if config.payments.test {
         let settings = TestSettings::new(public_url.to_string());
-        let provider = Arc::new(TestProvider::open(folder, settings).context("the test provider's ledger")?);
+        let provider =
+            Arc::new(TestProvider::open(folder, settings).context("the test provider's ledger")?);
         providers.push(Arc::clone(&provider) as Arc<dyn PaymentProvider>);
         test = Some(provider);
     }

@@ -135,7 +135,9 @@ pub fn run() -> ExitCode {
     start_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&anyhow::Error::new(error).context("threads cannot be started")),
+        Err(error) => {
+            return failed(&anyhow::Error::new(error).context("threads cannot be started"));
+        }
     };
     let done = runtime.block_on(async {
         match cli.command {
@@ -144,9 +146,9 @@ pub fn run() -> ExitCode {
             Command::Admin { command: AdminCommand::Create { data, email, .. } } => {
                 admin::create(&data.data, &email).await
             }
-            Command::Import { command: ImportCommand::Products { file, data, settings, dry_run } } => {
-                import::products(&file, &data.data, &settings, dry_run).await
-            }
+            Command::Import {
+                command: ImportCommand::Products { file, data, settings, dry_run },
+            } => import::products(&file, &data.data, &settings, dry_run).await,
             Command::Verify { data } => verify::run(&data.data),
         }
     });
@@ -165,8 +167,10 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 /// Logs go to standard error; `MERCAT_LOG` chooses what, `MERCAT_LOG_FORMAT=json` how.
 fn start_log() {
-    let filter = std::env::var("MERCAT_LOG").unwrap_or_else(|_| "info,ractor=warn,tantivy=warn".into());
-    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new("info,ractor=warn,tantivy=warn"));
+    let filter =
+        std::env::var("MERCAT_LOG").unwrap_or_else(|_| "info,ractor=warn,tantivy=warn".into());
+    let filter = EnvFilter::try_new(&filter)
+        .unwrap_or_else(|_| EnvFilter::new("info,ractor=warn,tantivy=warn"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::env::var("MERCAT_LOG_FORMAT").is_ok_and(|format| format == "json") {
         log.json().init();

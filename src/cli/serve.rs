@@ -40,7 +40,8 @@ pub(super) async fn open_door(house: House, server: Server) -> anyhow::Result<()
         body_bytes: config.limits.body_bytes,
         ..Limits::default()
     };
-    let app = App { shop: shop.clone(), public_url, test, upload_bytes: config.limits.upload_bytes };
+    let app =
+        App { shop: shop.clone(), public_url, test, upload_bytes: config.limits.upload_bytes };
     let front = front(app, limits)?;
     let stopper = server.stopper();
     let mut terminate = signal(SignalKind::terminate())?;

@@ -75,12 +75,16 @@ async fn begin(app: &App, attempt: Attempt) -> Result<Started, ApiError> {
         }
     };
     timeout(PATIENCE, turn).await.unwrap_or_else(|_| {
-        let detail = "a request with this Idempotency-Key is still being carried out; try again in a moment";
+        let detail =
+            "a request with this Idempotency-Key is still being carried out; try again in a moment";
         Err(ApiError::Conflict { code: "idempotency_key_in_use", detail: detail.into() })
     })
 }
 
-fn outcome<V, R>(asked: AskResult<V, R>, render: &Render<V, R>) -> Result<RenderedAnswer, ApiError> {
+fn outcome<V, R>(
+    asked: AskResult<V, R>,
+    render: &Render<V, R>,
+) -> Result<RenderedAnswer, ApiError> {
     match asked {
         Ok(answered) => Ok(match answered.stored {
             Some(stored) => RenderedAnswer {

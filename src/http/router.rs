@@ -38,8 +38,9 @@ pub fn front(app: App, limits: Limits) -> Result<Front, RouterError> {
 
 /// Every endpoint with its part of the document: neither can be without the other.
 fn routes(app: &App) -> (Router<App>, OpenApi) {
-    let (routes, mut document) =
-        OpenApiRouter::with_openapi(openapi::base(&app.public_url)).merge(api::routes()).split_for_parts();
+    let (routes, mut document) = OpenApiRouter::with_openapi(openapi::base(&app.public_url))
+        .merge(api::routes())
+        .split_for_parts();
     openapi::complete(&mut document);
     (routes, document)
 }

@@ -59,7 +59,13 @@ async fn create(
     let attempt = call.attempt(SCOPE, &body.raw)?;
     let desk = app.shop.engine.desk.clone();
     let render = render(&app, &call, StatusCode::CREATED);
-    carry_out(&app, attempt, render, move |keyed| async move { desk.create_cart(request, keyed).await }).await
+    carry_out(
+        &app,
+        attempt,
+        render,
+        move |keyed| async move { desk.create_cart(request, keyed).await },
+    )
+    .await
 }
 
 /// See a cart.
@@ -242,8 +248,10 @@ async fn checkout(
     let request = checkout_request(&app, cart, body.value)?;
     let desk = app.shop.engine.desk.clone();
     let render = checkout_render(call.path().to_owned());
-    carry_out(&app, Some(attempt), render, move |keyed| async move { desk.checkout(request, keyed).await })
-        .await
+    carry_out(&app, Some(attempt), render, move |keyed| async move {
+        desk.checkout(request, keyed).await
+    })
+    .await
 }
 
 fn checkout_request(app: &App, cart: CartId, body: Checkout) -> Result<CheckoutRequest, ApiError> {
@@ -254,7 +262,10 @@ fn checkout_request(app: &App, cart: CartId, body: Checkout) -> Result<CheckoutR
         ApiError::invalid("/payment/provider", format!("must be one of: {known}"))
     })?;
     if !provider.accepts(body.payment.token.as_deref()) {
-        return Err(ApiError::invalid("/payment/token", format!("is not a token of provider {name}")));
+        return Err(ApiError::invalid(
+            "/payment/token",
+            format!("is not a token of provider {name}"),
+        ));
     }
     Ok(CheckoutRequest {
         cart,
@@ -290,7 +301,8 @@ fn checkout_problem(refusal: &CheckoutRefusal) -> ApiError {
         }
         CheckoutRefusal::NotForSale(skus) => {
             let skus: Vec<String> = skus.iter().map(Sku::to_string).collect();
-            let detail = format!("no longer for sale: {}; take it out of the cart", skus.join(", "));
+            let detail =
+                format!("no longer for sale: {}; take it out of the cart", skus.join(", "));
             ApiError::Conflict { code: "not_for_sale", detail }
         }
         CheckoutRefusal::OutOfStock(shorts) => {
@@ -301,12 +313,14 @@ fn checkout_problem(refusal: &CheckoutRefusal) -> ApiError {
             };
             ApiError::OutOfStock(shorts.into_iter().map(shortage).collect())
         }
-        CheckoutRefusal::NoShippingAddress => {
-            ApiError::invalid("/shippingAddress", "is needed: neither the request nor the cart has one")
-        }
-        CheckoutRefusal::NoShippingTo { country } => {
-            ApiError::invalid("/shippingAddress/country", format!("nothing can be shipped to {country}"))
-        }
+        CheckoutRefusal::NoShippingAddress => ApiError::invalid(
+            "/shippingAddress",
+            "is needed: neither the request nor the cart has one",
+        ),
+        CheckoutRefusal::NoShippingTo { country } => ApiError::invalid(
+            "/shippingAddress/country",
+            format!("nothing can be shipped to {country}"),
+        ),
         CheckoutRefusal::NoSuchShipping { .. } => {
             ApiError::from(PricingError::NoSuchShipping(String::new()))
         }
@@ -360,7 +374,8 @@ fn render(app: &App, call: &Call, status: StatusCode) -> Render<CartView, CartRe
         match shown {
             Err(error) => refused(error, &path),
             Ok((view, json)) => {
-                let location = (status == StatusCode::CREATED).then(|| format!("/v1/carts/{}", view.id));
+                let location =
+                    (status == StatusCode::CREATED).then(|| format!("/v1/carts/{}", view.id));
                 rendered(status, view.version, location, &json)
             }
         }
@@ -381,9 +396,10 @@ fn json(app: &App, view: &CartView) -> Result<CartJson, ApiError> {
 fn problem(refusal: &CartRefusal) -> ApiError {
     match refusal.clone() {
         CartRefusal::Rejected(rejection) => rejection.into(),
-        CartRefusal::NotForSale { sku } => {
-            ApiError::Rule { code: "sku_unknown", detail: format!("{sku} is not for sale in this shop") }
-        }
+        CartRefusal::NotForSale { sku } => ApiError::Rule {
+            code: "sku_unknown",
+            detail: format!("{sku} is not for sale in this shop"),
+        },
         CartRefusal::NoSuchShipping { option } => {
             ApiError::invalid("/shippingOption", format!("{option:?} is not offered for this cart"))
         }

@@ -43,7 +43,9 @@ struct OrderQuery {
     #[serde(default)]
     limit: PageLimit,
     /// `pending_payment`, `paid` or `cancelled`.
-    #[param(pattern = "^(pending_payment|paid|partially_fulfilled|fulfilled|completed|cancelled)$")]
+    #[param(
+        pattern = "^(pending_payment|paid|partially_fulfilled|fulfilled|completed|cancelled)$"
+    )]
     status: Option<String>,
     /// The shopper's e-mail address, without regard to case.
     #[param(max_length = 254)]
