@@ -16,6 +16,7 @@ mod writer;
 
 pub use html::{sanitize, to_text};
 pub use reader::{ProductReader, Progress};
+pub use sku::sku_for;
 pub use writer::{ExportError, ExportedStock, ProductWriter};
 
 use crate::domain::Sku;

@@ -41,6 +41,11 @@ pub(super) fn make(handle: &str, values: &[String], hash: Hash) -> Sku {
     readable.parse().expect("letters, digits, dots and hyphens within the bound are a SKU")
 }
 
+/// The SKU of a variant that came without one; a product without options has no values.
+pub fn sku_for(handle: &str, values: &[String]) -> Sku {
+    make(handle, values, Hash::WhereNeeded)
+}
+
 /// The first characters of a hash over the handle and the values, each behind its length.
 fn digest(handle: &str, values: &[String]) -> String {
     let mut hasher = Sha256::new();

@@ -13,6 +13,7 @@ use crate::http::body::Input;
 use crate::http::json::{DecimalText, MoneyJson, Time, given};
 use crate::http::problem::ApiError;
 use crate::http::schema::Faults;
+use crate::imports::{sanitize, sku_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -471,7 +472,7 @@ impl ProductUpdate {
             next.name = name.trim().to_owned();
         }
         if let Some(description) = self.description {
-            next.description = sanitized(&description);
+            next.description = sanitize(&description);
         }
         if let Some(currency) = self.currency.as_deref().and_then(Currency::from_code) {
             next.currency = currency;
@@ -561,11 +562,13 @@ impl VariantWrite {
             None => None,
         };
         let known = sku.as_ref().and_then(|sku| before.iter().find(|own| own.sku == *sku));
-        let options = match (self.options, known) {
+        let mut options = match (self.options, known) {
             (Some(Pairs(options)), _) => options,
             (None, Some(known)) => known.options.clone(),
             (None, None) => vec![],
         };
+        let place = |name: &str| product.options.iter().position(|option| option.name == name);
+        options.sort_by_key(|(name, _)| place(name));
         let sku = sku.unwrap_or_else(|| made_sku(&product.handle, &options));
         let currency = product.currency;
         let price = match (self.price, known, flat_price) {
@@ -710,17 +713,10 @@ fn made_title(options: &[(String, String)]) -> String {
     if values.is_empty() { "Default".to_owned() } else { values.join(" / ") }
 }
 
-/// The SKU of a variant that came without one: a function of handle and options alone.
+/// The SKU of a variant that came without one, the same that an import would make.
 fn made_sku(handle: &str, options: &[(String, String)]) -> Sku {
-    let values = options.iter().map(|(_, value)| handle_from(value));
-    let text: String =
-        std::iter::once(handle.to_owned()).chain(values).collect::<Vec<_>>().join(".");
-    let cut: String = text.chars().take(64).collect();
-    cut.trim_end_matches(['-', '.']).parse().expect("a handle's characters make a SKU")
-}
-
-fn sanitized(html: &str) -> String {
-    ammonia::clean(html)
+    let values: Vec<String> = options.iter().map(|(_, value)| value.clone()).collect();
+    sku_for(handle, &values)
 }
 
 #[cfg(test)]
