@@ -42,10 +42,10 @@ pub fn open(dir: &Path) -> Result<(Searcher, Indexer), SearchError> {
     let (index, cursor) = match usable(&directory) {
         Ok(opened) => opened,
         Err(flaw) => {
-            if flaw != Flaw::Missing {
-                warn!(search.dir = %dir.display(), %flaw, "the search index is made anew: {flaw}");
+            let removed = remove_index_files(dir).map_err(failed)?;
+            if removed > 0 {
+                warn!(search.dir = %dir.display(), "the search index is made anew: {flaw}");
             }
-            remove_index_files(dir).map_err(failed)?;
             // Opened again, for an open directory remembers the files it had.
             let directory = MmapDirectory::open(dir).map_err(TantivyError::from)?;
             (create(directory)?, Seq::default())
@@ -61,7 +61,7 @@ pub fn open_in_memory() -> Result<(Searcher, Indexer), SearchError> {
 }
 
 /// Why an index cannot be used.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 enum Flaw {
     #[error("there is none")]
     Missing,
@@ -77,7 +77,7 @@ fn usable(directory: &MmapDirectory) -> Result<(Index, Seq), Flaw> {
     if !Index::exists(directory).map_err(|error| damaged(error.into()))? {
         return Err(Flaw::Missing);
     }
-    // Without the list of its files, tantivy would check none of them.
+    // Without the list of its files, tantivy would never remove one.
     if !directory.exists(Path::new(FILE_LIST)).map_err(|error| damaged(error.into()))? {
         return Err(Flaw::Damaged(format!("{FILE_LIST} is missing")));
     }
@@ -85,15 +85,21 @@ fn usable(directory: &MmapDirectory) -> Result<(Index, Seq), Flaw> {
     if index.schema() != schema::build().0 {
         return Err(Flaw::Format);
     }
-    let cursor = match index.load_metas().map_err(damaged)?.payload {
+    let metas = index.load_metas().map_err(damaged)?;
+    let cursor = match &metas.payload {
         None => Seq::default(),
-        Some(payload) => read_payload(&payload).ok_or(Flaw::Format)?,
+        Some(payload) => read_payload(payload).ok_or(Flaw::Format)?,
     };
-    let wrong = index.validate_checksum().map_err(damaged)?;
-    if let Some(file) = wrong.iter().next() {
-        return Err(Flaw::Damaged(format!("{} has changed", file.display())));
+    // Not `validate_checksum` of the index, which trusts the list of files to be whole.
+    for file in metas.list_segment_files() {
+        let there = directory.exists(&file).map_err(|error| damaged(error.into()))?;
+        let intact = || index.directory().validate_checksum(&file);
+        if there && !intact().map_err(|error| damaged(error.into()))? {
+            return Err(Flaw::Damaged(format!("{} has changed", file.display())));
+        }
     }
     index.set_tokenizers(schema::tokenizers());
+    // Opens every file, and so finds out which are missing.
     reader(&index).map_err(damaged)?;
     Ok((index, cursor))
 }
@@ -123,16 +129,18 @@ fn start(index: Index, cursor: Seq) -> Result<(Searcher, Indexer), SearchError> 
 }
 
 /// Removes what tantivy made and nothing else: should the directory ever be the wrong one, whatever
-/// is in it stays. The lock stays too, for it is being held.
-fn remove_index_files(dir: &Path) -> io::Result<()> {
+/// is in it stays. The lock stays too, for it is being held. Says how many files it removed.
+fn remove_index_files(dir: &Path) -> io::Result<usize> {
+    let mut removed = 0;
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
         if name.to_str().is_some_and(is_index_file) && entry.file_type()?.is_file() {
             fs::remove_file(entry.path())?;
+            removed += 1;
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// `meta.json`, `.managed.json`, and segments' files: 32 hexadecimal digits and an ending.
@@ -314,6 +322,32 @@ mod tests {
     }
 
     #[test]
+    fn an_incomplete_list_of_files_hides_no_damage() {
+        let dir = lamps();
+        fs::write(dir.path().join(FILE_LIST), b"[]").unwrap();
+        let path = &files(&dir, ".term")[0];
+        let mut bytes = fs::read(path).unwrap();
+        bytes[3] ^= 0xff;
+        fs::write(path, bytes).unwrap();
+        is_made_anew(&dir);
+    }
+
+    #[test]
+    fn the_cursor_survives_merging() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, mut indexer) = open(dir.path()).unwrap();
+        for number in 0..20 {
+            put_all(&mut indexer, &[named(number, "Lamp")]);
+            indexer.commit(Seq(number as u64)).unwrap();
+        }
+        let segments = indexer.reader.searcher().segment_readers().len();
+        indexer.writer.wait_merging_threads().unwrap();
+        assert!(segments < 20, "nothing was merged");
+        let (searcher, indexer) = open(dir.path()).unwrap();
+        assert_eq!((indexer.cursor(), searcher.len()), (Seq(19), 20));
+    }
+
+    #[test]
     fn a_short_or_missing_file_is_found_out() {
         for ending in [".term", ".fast", "meta.json", ".managed.json"] {
             let dir = lamps();
@@ -332,7 +366,10 @@ mod tests {
         let text = fs::read_to_string(&meta).unwrap();
         fs::write(&meta, text.replace("\"1 7\"", "\"0 7\"")).unwrap();
         is_made_anew(&dir);
-        fs::write(&meta, text.replace("name_stems", "other")).unwrap();
+        let dir = lamps();
+        let meta = dir.path().join("meta.json");
+        let text = fs::read_to_string(&meta).unwrap();
+        fs::write(&meta, text.replace("\"title\"", "\"other\"")).unwrap();
         is_made_anew(&dir);
     }
 

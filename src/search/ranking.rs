@@ -85,12 +85,15 @@ impl Ranking {
             Direction::Ascending => key,
             Direction::Descending => !key,
         };
+        if self.limit.is_some_and(|limit| key > limit.key) {
+            return;
+        }
         let place = Place { key, id: self.ids.ords().first(row).unwrap_or_default() };
         if self.limit.is_some_and(|limit| place >= limit) {
             return;
         }
         self.places.push(place);
-        if self.places.len() >= self.wanted.saturating_mul(2) {
+        if self.places.len() >= 2 * self.wanted {
             self.cut();
         }
     }

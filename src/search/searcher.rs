@@ -10,6 +10,9 @@ use super::spelling;
 use tantivy::IndexReader;
 use tantivy::query::{AllQuery, Query};
 
+/// How many words of one text are guessed; a text with more unknown words is no text.
+const MOST_GUESSED: usize = 5;
+
 /// Answers searches from what is committed. Cheap to clone and to share; a search takes
 /// milliseconds of the calling thread and waits for nobody.
 #[derive(Clone)]
@@ -55,23 +58,25 @@ impl Searcher {
         for word in &text.words {
             known.push(word.is_known(&searcher, &self.fields)?);
         }
-        let mut all: Readings = Vec::new();
-        for word in &text.words {
-            let near =
-                spelling::readings(&searcher, self.fields.spelling, &word.text, word.extent)?;
-            all.push(std::iter::once(word.as_given()).chain(near).collect());
-        }
-        let mut unknown = all.clone();
-        for (readings, known) in unknown.iter_mut().zip(&known) {
-            if *known {
-                readings.truncate(1);
+        let mut readings: Readings = text.words.iter().map(|word| vec![word.as_given()]).collect();
+        let mut unknown = Readings::new();
+        let mut guesses_left = MOST_GUESSED;
+        for guess_known in [false, true] {
+            for (i, word) in text.words.iter().enumerate() {
+                if known[i] == guess_known && guesses_left > 0 {
+                    let dictionary = self.fields.spelling;
+                    let near = spelling::readings(&searcher, dictionary, &word.text, word.extent)?;
+                    readings[i].extend(near);
+                    guesses_left -= 1;
+                }
             }
-        }
-        for readings in [&unknown, &all] {
-            let found = try_out(&*text.guessed(&self.fields, readings))?;
+            let found = try_out(&*text.guessed(&self.fields, &readings))?;
             if found.matched > 0 {
-                let corrections = self.corrections(&searcher, &text, readings)?;
+                let corrections = self.corrections(&searcher, &text, &readings)?;
                 return Ok(answer(found, corrections));
+            }
+            if !guess_known {
+                unknown = readings.clone();
             }
         }
         let found = try_out(&*text.partly(&self.fields, &unknown))?;
@@ -217,8 +222,14 @@ mod tests {
 
     #[test]
     fn the_most_frequent_of_equally_close_words_is_meant() {
-        let names = ["Lamp", "Lamb", "Lamb stew", "Lamb chop"];
-        check_correction(&names, "lamd", &[("lamd", "lamb")]);
+        let names = ["Lamb", "Lamp", "Lamp oil", "Lamp shade"];
+        check_correction(&names, "lamd", &[("lamd", "lamp")]);
+    }
+
+    #[test]
+    fn a_closer_word_is_meant_before_a_more_frequent_one() {
+        let names = ["Notebook", "Notebooks", "Notebooks A4", "Notebooks A5"];
+        check_correction(&names, "notebock", &[("notebock", "notebook")]);
     }
 
     #[test]
@@ -297,6 +308,14 @@ mod tests {
             "[\u{0}-\u{20}a-c🎉\u{300}\u{202e}]{0,40}",
             "(oak |tabel |zz ){0,40}",
         ]
+    }
+
+    #[test]
+    fn readers_are_shared_between_threads() {
+        fn shared<T: Clone + Send + Sync>() {}
+        fn sent<T: Send>() {}
+        shared::<crate::search::Searcher>();
+        sent::<crate::search::Indexer>();
     }
 
     #[test]

@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn what_is_gone_is_not_suggested() {
-        let (searcher, mut indexer) = index_of(&[named(0, "Lamp")]);
+        let other = product(1, |content| content.category = "Garden".into());
+        let (searcher, mut indexer) = index_of(&[named(0, "Lamp"), other]);
         assert_eq!(texts(&searcher, "kitch"), ["Kitchen"]);
         indexer.remove(&id(0));
         indexer.commit(Seq(2)).unwrap();
