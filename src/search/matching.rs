@@ -197,3 +197,16 @@ pub(super) fn all_of(queries: Vec<Box<dyn Query>>) -> Box<dyn Query> {
     }
     Box::new(BooleanQuery::intersection(queries))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_read_in_part() {
+        let text = Text::read(&"ab ".repeat(5_000)).unwrap();
+        assert_eq!(text.words.len(), MOST_WORDS);
+        assert!(text.code.chars().count() <= LONGEST_TEXT);
+        assert_eq!(Text::read(&"x".repeat(5_000)).unwrap().words[0].text.len(), 64);
+    }
+}

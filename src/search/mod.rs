@@ -43,7 +43,7 @@ use tantivy::TantivyError;
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
     #[error("the index's thread cannot be started")]
-    Thread(#[source] std::io::Error),
+    Thread(#[source] io::Error),
     #[error("the search index in {dir} is in use by another process", dir = dir.display())]
     InUse { dir: PathBuf },
     #[error("the directory of the search index, {dir}, cannot be used", dir = dir.display())]

@@ -156,6 +156,7 @@ mod tests {
     fn every_word_must_match() {
         check(&["Oak table", "Oak chair", "Pine table"], "table oak", &[0]);
         check(&["Oak table", "Oak chair", "Pine table"], "the oak table", &[0]);
+        check(&["Oak table", "Oak chair", "Pine table"], "of the oak", &[0, 1]);
     }
 
     #[test]
@@ -170,7 +171,7 @@ mod tests {
         check(&["Smartphone stand", "Lamp stand"], "stand sm", &[0]);
         // "sm" is no word, so what has the other word is all there is.
         check(&["Smartphone", "Smartphone stand"], "sm stand", &[1]);
-        check(&["Smart lamp", "Sm stand"], "sm stand", &[1]);
+        check(&["Smart stand", "Sm stand"], "sm stand", &[1]);
     }
 
     #[test]
@@ -230,6 +231,7 @@ mod tests {
     fn a_closer_word_is_meant_before_a_more_frequent_one() {
         let names = ["Notebook", "Notebooks", "Notebooks A4", "Notebooks A5"];
         check_correction(&names, "notebock", &[("notebock", "notebook")]);
+        check(&["Notebooks", "Notebook"], "notebock", &[1, 0]);
     }
 
     #[test]

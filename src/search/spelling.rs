@@ -91,3 +91,25 @@ fn near(
     known.truncate(MOST_READINGS);
     Ok(known.into_iter().map(|(word, (typos, _))| Reading { word, typos }).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::testing::shop;
+
+    #[test]
+    fn a_known_word_is_no_reading_of_itself() {
+        let shop = shop(&["Lamp", "Lamb"]);
+        let found = readings(&shop.reader.searcher(), shop.fields.spelling, "lamp", Extent::Whole);
+        assert_eq!(found.unwrap(), [Reading { word: "lamb".into(), typos: 1 }]);
+    }
+
+    #[test]
+    fn readings_are_few_however_many_words_are_near() {
+        let names: Vec<String> = ('a'..='z').map(|letter| format!("lamp{letter}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let shop = shop(&names);
+        let found = readings(&shop.reader.searcher(), shop.fields.spelling, "lamp", Extent::Whole);
+        assert_eq!(found.unwrap().len(), MOST_READINGS);
+    }
+}
