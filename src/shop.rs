@@ -5,8 +5,10 @@
 
 use crate::actors::accounts::{AccountSettings, Accounts};
 use crate::actors::ask::Render;
+use crate::actors::catalog::{CatalogDesk, Imports, OwnerParts, catalog_service};
 use crate::actors::clock::{Clock, Ids};
 use crate::actors::consumers::search::{SearchCell, search_service};
+use crate::actors::desk::Desk;
 use crate::actors::engine::{Engine, EngineError, EngineParts};
 use crate::actors::env::{Env, OrderNumbers, Settings};
 use crate::actors::jobs::sweeper::{SweeperHandle, sweeper_service};
@@ -59,6 +61,8 @@ pub struct Shop {
     pub keys: Keys,
     pub accounts: Accounts,
     pub search: Arc<SearchCell>,
+    pub catalog: CatalogDesk,
+    pub imports: Imports,
     pub sweeper: SweeperHandle,
     pub recovered: Recovered,
     closing: watch::Sender<bool>,
@@ -106,11 +110,25 @@ impl Shop {
             Arc::clone(&clock),
             account_settings,
         );
-        let (engine, sweeper) = Engine::start(engine_parts, |committer, directory| {
-            let (sweeper, sweeping) = sweeper_service(Arc::clone(&store), directory.clone(), clock);
-            (sweeper, vec![indexing, sweeping, accounts.service(committer)])
-        })
-        .await?;
+        let (own_env, own_reads) = (Arc::clone(&env), Arc::clone(&reads));
+        let (engine, (sweeper, catalog, imports)) =
+            Engine::start(engine_parts, |committer, directory| {
+                let ids = own_env.ids.clone();
+                let desk = Desk::new(directory.clone(), ids.clone());
+                let parts = OwnerParts {
+                    reads: own_reads,
+                    clock: Arc::clone(&clock),
+                    ids,
+                    committer: committer.clone(),
+                };
+                let (catalog, owning) = catalog_service(parts.clone());
+                let imports = Imports::new(catalog.clone(), desk, &parts);
+                let (sweeper, sweeping) =
+                    sweeper_service(Arc::clone(&store), directory.clone(), clock);
+                let services = vec![indexing, sweeping, owning, accounts.service(committer)];
+                ((sweeper, catalog, imports), services)
+            })
+            .await?;
         let recovered = recover(&*store, &engine.directory, owed, checkout_answer).await?;
         Ok(Shop {
             env,
@@ -119,6 +137,8 @@ impl Shop {
             keys,
             accounts,
             search,
+            catalog,
+            imports,
             sweeper,
             recovered,
             closing: watch::Sender::new(false),

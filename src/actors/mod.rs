@@ -18,6 +18,7 @@ pub mod cart;
 pub mod sku;
 pub mod order;
 pub mod desk;
+pub mod catalog;
 mod supervisor;
 pub mod engine;
 pub mod keys;

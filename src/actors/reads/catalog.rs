@@ -139,6 +139,11 @@ impl Catalog {
         self.categories.values()
     }
 
+    /// Every product of a category, in order of id, whether public or not.
+    pub fn in_category(&self, name: &str) -> Vec<Arc<Listed>> {
+        self.everything.members_of(name).cloned().collect()
+    }
+
     /// The categories as a tree, those of one level by name.
     pub fn category_tree(&self) -> Vec<CategoryNode> {
         let mut below: std::collections::HashMap<Option<&str>, Vec<&Arc<Versioned<Category>>>> =
@@ -199,7 +204,7 @@ impl Catalog {
     }
 
     /// Puts a product's row in place of the one before.
-    pub(super) fn put_product(&mut self, product: Product, version: u64) {
+    pub(in crate::actors) fn put_product(&mut self, product: Product, version: u64) -> Arc<Listed> {
         self.remove_product(&product.id);
         let listed = Arc::new(Listed::new(product, version));
         self.products.insert(listed.id.clone(), Arc::clone(&listed));
@@ -211,6 +216,7 @@ impl Catalog {
         if listed.is_public() {
             self.public.insert(&listed);
         }
+        listed
     }
 
     pub(super) fn remove_product(&mut self, id: &ProductId) {
@@ -231,14 +237,14 @@ impl Catalog {
         }
     }
 
-    pub(super) fn put_category(&mut self, category: Category, version: u64) {
+    pub(in crate::actors) fn put_category(&mut self, category: Category, version: u64) {
         self.remove_category(&category.handle);
         let handle: Arc<str> = category.handle.as_str().into();
         self.category_names.insert(fold(&category.name), Arc::clone(&handle));
         self.categories.insert(handle, Arc::new(Versioned { value: category, version }));
     }
 
-    pub(super) fn remove_category(&mut self, handle: &str) {
+    pub(in crate::actors) fn remove_category(&mut self, handle: &str) {
         let Some(category) = self.categories.remove(handle) else { return };
         let name = fold(&category.name);
         if self.category_names.get(&name).is_some_and(|owner| **owner == *handle) {
@@ -246,12 +252,12 @@ impl Catalog {
         }
     }
 
-    pub(super) fn put_collection(&mut self, collection: Collection, version: u64) {
+    pub(in crate::actors) fn put_collection(&mut self, collection: Collection, version: u64) {
         let handle = collection.handle.as_str().into();
         self.collections.insert(handle, Arc::new(Versioned { value: collection, version }));
     }
 
-    pub(super) fn remove_collection(&mut self, handle: &str) {
+    pub(in crate::actors) fn remove_collection(&mut self, handle: &str) {
         self.collections.remove(handle);
     }
 }

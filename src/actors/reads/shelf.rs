@@ -219,6 +219,12 @@ impl Shelf {
         self.groups.get(&Group::Category(fold(name))).map_or(0, OrdSet::len)
     }
 
+    /// The products of a category, in order of id.
+    pub fn members_of(&self, category: &str) -> impl Iterator<Item = &Arc<Listed>> {
+        let members = self.groups.get(&Group::Category(fold(category)));
+        members.into_iter().flatten().map(|entry| &entry.product)
+    }
+
     pub fn insert(&mut self, product: &Arc<Listed>) {
         fn entry<K>(key: K, product: &Arc<Listed>) -> Entry<K> {
             Entry { key, product: Arc::clone(product) }
