@@ -21,5 +21,6 @@ async fn what_is_not_there_is_a_problem() {
     assert_eq!(body["instance"], "/v1/nowhere");
     shop.get("/v1/orders").send().await.problem(401, "unauthenticated");
     shop.get("/v1/orders").bearer("mct_x").send().await.problem(401, "invalid_token");
+    shop.get("/v1/orders?oops=1").staff().send().await.problem(400, "invalid_query");
     shop.get("/v1/orders").staff().send().await.expect(200);
 }

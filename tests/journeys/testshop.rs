@@ -15,7 +15,7 @@ use mercat::payments::manual::ManualProvider;
 use mercat::payments::test::{TestProvider, TestSettings};
 use mercat::payments::{PaymentProvider, Providers};
 use mercat::shop::{Shop, ShopParts};
-use mercat::storage::RedbStore;
+use mercat::storage::{RedbStore, StoreError};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Number, Value};
 use std::sync::Arc;
@@ -83,7 +83,7 @@ impl TestShop {
     ) -> TestShop {
         let test: Arc<dyn PaymentProvider> = payments.clone();
         let parts = ShopParts {
-            store: Arc::new(RedbStore::open(folder.path(), 8 << 20).unwrap()),
+            store: Arc::new(open_store(&folder).await),
             settings: config.settings().unwrap(),
             clock: clock.clone(),
             providers: Providers::new([Arc::new(ManualProvider), test]),
@@ -160,6 +160,17 @@ impl TestShop {
         }
         panic!("{path} never showed what was waited for; at last: {last:#}");
     }
+}
+
+/// Opens the store. The threads of a shop that was closed let go of its file a moment later.
+async fn open_store(folder: &TempDir) -> RedbStore {
+    for _ in 0..TRIES {
+        match RedbStore::open(folder.path(), 8 << 20) {
+            Err(StoreError::InUse { .. }) => tokio::time::sleep(PAUSE).await,
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the store is still in use");
 }
 
 /// A request in the making.

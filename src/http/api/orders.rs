@@ -39,8 +39,10 @@ pub fn routes() -> OpenApiRouter<App> {
 #[into_params(parameter_in = Query)]
 struct OrderQuery {
     #[serde(default)]
+    #[param(inline)]
     page: PageNumber,
     #[serde(default)]
+    #[param(inline)]
     limit: PageLimit,
     /// `pending_payment`, `paid` or `cancelled`.
     #[param(
@@ -51,8 +53,10 @@ struct OrderQuery {
     #[param(max_length = 254)]
     email: Option<String>,
     /// Placed at this time or later (RFC 3339).
+    #[param(inline)]
     from: Option<Time>,
     /// Placed before this time (RFC 3339).
+    #[param(inline)]
     to: Option<Time>,
     /// With this SKU among its lines.
     #[param(format = "sku")]
@@ -119,8 +123,10 @@ async fn show(
 #[into_params(parameter_in = Query)]
 struct PageQuery {
     #[serde(default)]
+    #[param(inline)]
     page: PageNumber,
     #[serde(default)]
+    #[param(inline)]
     limit: PageLimit,
 }
 
