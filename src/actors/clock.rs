@@ -4,7 +4,7 @@ use crate::domain::{
     CartId, ImportId, OrderId, PaymentId, ProductId, RefundId, StaffId, Timestamp,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub trait Clock: Send + Sync + 'static {
@@ -21,7 +21,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is set: for tests, and for the demo shop's past.
+/// A clock that stands still until it is set: for tests.
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
@@ -37,6 +37,34 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A clock that is set by hand until it comes home to the machine's: for the demo shop's past.
+pub struct TravelClock {
+    away: ManualClock,
+    is_home: AtomicBool,
+}
+
+impl TravelClock {
+    pub fn at(start: Timestamp) -> TravelClock {
+        TravelClock { away: ManualClock::at(start), is_home: AtomicBool::new(false) }
+    }
+
+    /// Travels to `now`; without effect once it came home.
+    pub fn set(&self, now: Timestamp) {
+        self.away.set(now);
+    }
+
+    /// From here on it shows the machine's time.
+    pub fn come_home(&self) {
+        self.is_home.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TravelClock {
+    fn now(&self) -> Timestamp {
+        if self.is_home.load(Ordering::Relaxed) { SystemClock.now() } else { self.away.now() }
     }
 }
 
