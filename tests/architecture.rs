@@ -64,8 +64,8 @@ const IMPURE: [&str; 9] = [
     "std::process",
     "std::thread",
     "std::env",
-    "tokio",
-    "rand",
+    "tokio::",
+    "rand::",
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -148,8 +148,7 @@ fn the_domain_is_pure() {
             if let Some(name) = IMPURE.iter().find(|name| line.contains(*name)) {
                 found.push(format!("{place}: {name}"));
             }
-            let crate_name =
-                line.trim_start().strip_prefix("use ").and_then(|used| used.split("::").next());
+            let crate_name = line.strip_prefix("use ").and_then(|used| used.split("::").next());
             let foreign = crate_name.filter(|name| !matches!(*name, "crate" | "super" | "self"));
             if let Some(name) = foreign.filter(|name| !VALUE_CRATES.contains(name)) {
                 found.push(format!("{place}: uses the crate {name}"));
