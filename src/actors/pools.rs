@@ -475,6 +475,7 @@ mod tests {
     use crate::storage::batch::{Committed, Conflict};
     use crate::storage::memory::MemoryStore;
     use crate::storage::{Batch, Snapshot};
+    use futures_util::FutureExt;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::task::JoinSet;
 
@@ -532,17 +533,14 @@ mod tests {
         let pools = pools();
         let secrets = pools.secrets();
         let release = occupy(&secrets.pool);
-        let mut asked = JoinSet::new();
-        for _ in 0..5 {
-            let secrets = secrets.clone();
-            asked.spawn(async move { secrets.hash(String::from("correct horse").into()).await });
-        }
-        for _ in 0..3 {
-            assert_eq!(asked.join_next().await.unwrap().unwrap(), Err(PoolError::Busy));
-        }
+        let hash = || secrets.hash(String::from("correct horse").into());
+        let mut asked: Vec<_> = (0..5).map(|_| Box::pin(hash())).collect();
+        let at_once: Vec<_> = asked.iter_mut().map(|asked| asked.now_or_never()).collect();
+        let refused = Some(Err(PoolError::Busy));
+        assert_eq!(at_once, [None, None, refused.clone(), refused.clone(), refused]);
         drop(release);
-        while let Some(hash) = asked.join_next().await {
-            assert!(hash.unwrap().unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        for hash in asked.into_iter().take(2) {
+            assert!(hash.await.unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         }
         pools.stop();
     }
@@ -649,7 +647,7 @@ mod tests {
         });
         {
             let mut unheard = Box::pin(worker.run(|count: &mut u32| *count += 1));
-            assert!(futures_util::FutureExt::now_or_never(unheard.as_mut()).is_none());
+            assert!(unheard.as_mut().now_or_never().is_none());
         }
         drop(release);
         assert_eq!(worker.run(|count| *count).await, Ok(1));
