@@ -16,6 +16,7 @@ use crate::domain::pricing::tests::rules;
 use crate::domain::stock::StockCommand;
 use crate::domain::tax::Prices;
 use crate::domain::{ImportId, Seq, Sku, Span, Timestamp};
+use crate::imports::ImportedProduct;
 use crate::payments::{CaptureMode, Providers};
 use crate::storage::memory::{Fault, MemoryStore};
 use crate::storage::records::KeyRow;
@@ -518,6 +519,23 @@ async fn a_file_with_other_stock_or_prices_updates_what_differs() {
     assert_eq!(shop.reads.levels.get(&sku("C")).available(), 3);
     assert_eq!(counts(&shop.import(&file(&second), false).await), (0, 0, 3, 0));
     shop.agrees_with_its_store();
+}
+
+#[tokio::test]
+async fn a_handle_has_one_turn_in_a_chunk_and_the_rest_of_the_chunk_is_taken() {
+    let shop = TestShop::open().await;
+    let product = |line, handle: &str, code: &str| ImportedProduct {
+        line,
+        content: content(handle, code, 1),
+        stock: vec![],
+    };
+    let chunk = vec![product(1, "a", "A"), product(2, "a", "B"), product(3, "c", "C")];
+    let done = rejected(shop.catalog.import_chunk(chunk).await).unwrap();
+    let by = shop.reads.catalog.load().by_handle("a").unwrap().id.clone();
+    let taken = CatalogRejection::HandleTaken { handle: "a".into(), by };
+    let results: Vec<_> = done.into_iter().map(|one| one.result).collect();
+    assert_eq!(results, [Ok(Effect::Created), Err(taken), Ok(Effect::Created)]);
+    assert_eq!(shop.names().len(), 2);
 }
 
 #[tokio::test]
