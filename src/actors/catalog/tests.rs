@@ -307,7 +307,7 @@ async fn stock_of_a_known_sku_is_left_to_its_actor() {
     let stock = vec![wish.clone(), stock("K-2", 4)];
     let changed = ChangedProduct { id, expected: None, content, stock };
     let outcome = rejected(shop.catalog.update_product(changed.clone(), None).await).unwrap();
-    assert_eq!(outcome.set_stock, [wish.clone()]);
+    assert_eq!(outcome.set_stock, std::slice::from_ref(&wish));
     assert_eq!(shop.reads.levels.get(&sku("K-1")).available(), 0);
     assert_eq!(shop.reads.levels.get(&sku("K-2")).available(), 4);
     set_stock(&shop.engine.desk, wish, "edited").await.unwrap();

@@ -15,10 +15,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// As many locks as make it unlikely that a reader meets the writer.
 const SHARDS: usize = 64;
 
+/// Some SKUs, each with the version of its row.
+type Shard = RwLock<HashMap<Sku, (u64, Level)>>;
+
 /// Committed stock levels; written by the committer's thread, read by anybody.
 pub struct Levels {
     hasher: RandomState,
-    shards: Box<[RwLock<HashMap<Sku, (u64, Level)>>]>,
+    shards: Box<[Shard]>,
     /// Every SKU, in order.
     skus: ArcSwap<OrdSet<Sku>>,
 }
@@ -76,7 +79,7 @@ impl Levels {
         }
     }
 
-    fn shard(&self, sku: &Sku) -> &RwLock<HashMap<Sku, (u64, Level)>> {
+    fn shard(&self, sku: &Sku) -> &Shard {
         &self.shards[self.hasher.hash_one(sku) as usize % SHARDS]
     }
 }
