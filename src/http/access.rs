@@ -31,6 +31,22 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
+/// A caller who is staff. As the first argument of a handler it refuses everybody else before
+/// anything of the request is looked at, so that nothing can be found out by guessing.
+pub struct Staff {
+    /// The caller's scope for idempotency keys.
+    pub scope: String,
+}
+
+impl FromRequestParts<App> for Staff {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Staff, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        caller.must_be_staff().map(|scope| Staff { scope })
+    }
+}
+
 /// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110, section 11.1).
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;

@@ -214,6 +214,7 @@ mod tests {
     fn short_words_and_codes_are_not_guessed_at() {
         check_correction(&["Cup"], "cop", &[]);
         check_correction(&["Part 85123a"], "85123b", &[]);
+        check_correction(&["Lamp1"], "lampx", &[]);
     }
 
     #[test]
@@ -291,6 +292,11 @@ mod tests {
         });
         let (searcher, _indexer) = index_of(&[shirt, named(1, "Lamp")]);
         assert_eq!(find(&searcher, &asking("linen turquoise")), [0]);
+    }
+
+    #[test]
+    fn the_title_of_an_only_variant_is_no_word() {
+        check(&["Lamp"], "default", &[]);
     }
 
     #[test]

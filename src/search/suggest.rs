@@ -187,6 +187,7 @@ mod tests {
         let searcher = shop(&["Smartphone", "Smart lamp"]);
         assert_eq!(texts(&searcher, "smrtpho"), ["Smartphone"]);
         assert_eq!(texts(&searcher, "smart"), ["Smartphone", "Smart lamp"]);
+        assert_eq!(texts(&shop(&["Smart lamp", "Start lamp"]), "smart"), ["Smart lamp"]);
     }
 
     #[test]

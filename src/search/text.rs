@@ -237,6 +237,13 @@ mod tests {
     #[test]
     fn every_beginning_is_given_once() {
         assert_eq!(edges(&["oak".into(), "oat".into()]), ["o", "oa", "oak", "oat"]);
+        assert_eq!(edges(&["x".repeat(LONGEST_WORD)]).len(), LONGEST_EDGE);
+    }
+
+    #[test]
+    fn labels_hold_no_separator_and_have_an_end() {
+        assert_eq!(label(" Oak\0 "), "Oak");
+        assert_eq!(key(&"É".repeat(1_000)), "é".repeat(LONGEST_LABEL));
     }
 
     proptest! {

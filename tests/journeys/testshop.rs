@@ -1,0 +1,286 @@
+//! A whole shop for one test: a redb file in a folder of its own, a clock that stands still until
+//! it is moved, the `test` payment provider, an administrator, and a server on a port of its own.
+
+use mercat::actors::clock::{Clock, ManualClock};
+use mercat::actors::pools::Password;
+use mercat::config::Config;
+use mercat::domain::staff::Role;
+use mercat::domain::{Span, Timestamp};
+use mercat::http::api::checkout_render;
+use mercat::http::app::App;
+use mercat::http::layers::Limits;
+use mercat::http::router::front;
+use mercat::http::server::{Server, Stopper};
+use mercat::payments::manual::ManualProvider;
+use mercat::payments::test::{TestProvider, TestSettings};
+use mercat::payments::{PaymentProvider, Providers};
+use mercat::shop::{Shop, ShopParts};
+use mercat::storage::{RedbStore, StoreError};
+use reqwest::{Method, RequestBuilder, header::HeaderMap};
+use serde_json::{Number, Value};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+/// When every test shop's clock starts: 2023-11-14T22:13:20Z.
+pub const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+const ADMIN: &str = "admin@shop.example";
+const PASSWORD: &str = "correct horse battery staple";
+
+/// How long something that happens in the background is waited for, in steps of [`PAUSE`].
+const TRIES: usize = 200;
+const PAUSE: Duration = Duration::from_millis(50);
+
+pub struct TestShop {
+    pub shop: Arc<Shop>,
+    pub clock: Arc<ManualClock>,
+    /// The `test` provider's own books.
+    pub payments: Arc<TestProvider>,
+    pub folder: TempDir,
+    config: Config,
+    base: String,
+    client: reqwest::Client,
+    staff: String,
+    stopper: Stopper,
+    serving: JoinHandle<()>,
+}
+
+impl TestShop {
+    /// A shop with the default settings.
+    pub async fn open() -> TestShop {
+        TestShop::with(|_| {}).await
+    }
+
+    /// A shop whose settings `change` has changed.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> TestShop {
+        let mut config = Config::default();
+        change(&mut config);
+        let folder = tempfile::tempdir().unwrap();
+        let payments = TestProvider::in_memory(TestSettings::new("http://shop.example"));
+        let clock = Arc::new(ManualClock::at(START));
+        TestShop::start(config, folder, clock, Arc::new(payments)).await
+    }
+
+    /// The same shop after a clean end and a new start.
+    pub async fn restarted(self) -> TestShop {
+        let TestShop { shop, clock, payments, folder, config, stopper, serving, client, .. } = self;
+        drop(client);
+        shop.begin_closing();
+        stopper.stop();
+        serving.await.unwrap();
+        shop.close().await;
+        drop(shop);
+        TestShop::start(config, folder, clock, payments).await
+    }
+
+    async fn start(
+        config: Config,
+        folder: TempDir,
+        clock: Arc<ManualClock>,
+        payments: Arc<TestProvider>,
+    ) -> TestShop {
+        let test: Arc<dyn PaymentProvider> = payments.clone();
+        let parts = ShopParts {
+            store: Arc::new(open_store(&folder).await),
+            settings: config.settings().unwrap(),
+            clock: clock.clone(),
+            providers: Providers::new([Arc::new(ManualProvider), test]),
+            index_folder: Some(folder.path().join("search")),
+            checkout_answer: checkout_render("/v1/carts".into()),
+        };
+        let shop = Arc::new(Shop::open(parts).await.unwrap());
+        if !shop.accounts.has_staff() {
+            let password = Password::from(PASSWORD.to_owned());
+            shop.accounts.create_staff(ADMIN, password, Role::Admin).await.unwrap();
+        }
+        let login = shop.accounts.login(ADMIN, Password::from(PASSWORD.to_owned())).await;
+        let staff = login.unwrap().access.expose().to_owned();
+        let server = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let base = format!("http://{}", server.address().unwrap());
+        let app = App {
+            shop: shop.clone(),
+            public_url: "http://shop.example".parse().unwrap(),
+            test: Some(payments.clone()),
+            upload_bytes: config.limits.upload_bytes,
+        };
+        let limits = Limits { body_bytes: config.limits.body_bytes, ..Limits::default() };
+        let (front, stopper) = (front(app, limits).unwrap(), server.stopper());
+        let serving = tokio::spawn(async move { server.serve(front).await.unwrap() });
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        TestShop { shop, clock, payments, folder, config, base, client, staff, stopper, serving }
+    }
+
+    /// Moves the clock on.
+    pub fn pass(&self, span: Span) {
+        self.clock.set(self.clock.now().plus(span));
+    }
+
+    pub fn get(&self, path: &str) -> Request {
+        self.request(Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str) -> Request {
+        self.request(Method::POST, path)
+    }
+
+    pub fn put(&self, path: &str) -> Request {
+        self.request(Method::PUT, path)
+    }
+
+    pub fn patch(&self, path: &str) -> Request {
+        self.request(Method::PATCH, path)
+    }
+
+    pub fn delete(&self, path: &str) -> Request {
+        self.request(Method::DELETE, path)
+    }
+
+    /// Any request; nobody in particular sends it.
+    pub fn request(&self, method: Method, path: &str) -> Request {
+        let label = format!("{method} {path}");
+        let builder = self.client.request(method, format!("{}{path}", self.base));
+        Request { builder, label, staff: self.staff.clone() }
+    }
+
+    /// Asks again and again until `is_there` finds what the background has to do first.
+    pub async fn eventually(&self, path: &str, is_there: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        for _ in 0..TRIES {
+            last = self.get(path).staff().send().await.expect(200).json();
+            if is_there(&last) {
+                return last;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        panic!("{path} never showed what was waited for; at last: {last:#}");
+    }
+}
+
+/// Opens the store. The threads of a shop that was closed let go of its file a moment later.
+async fn open_store(folder: &TempDir) -> RedbStore {
+    for _ in 0..TRIES {
+        match RedbStore::open(folder.path(), 8 << 20) {
+            Err(StoreError::InUse { .. }) => tokio::time::sleep(PAUSE).await,
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the store is still in use");
+}
+
+/// A request in the making.
+pub struct Request {
+    builder: RequestBuilder,
+    label: String,
+    staff: String,
+}
+
+impl Request {
+    /// Sent by the administrator.
+    pub fn staff(self) -> Request {
+        let token = self.staff.clone();
+        self.bearer(&token)
+    }
+
+    pub fn bearer(self, token: &str) -> Request {
+        Request { builder: self.builder.bearer_auth(token), ..self }
+    }
+
+    pub fn header(self, name: &str, value: &str) -> Request {
+        Request { builder: self.builder.header(name, value), ..self }
+    }
+
+    /// Under an idempotency key.
+    pub fn key(self, key: &str) -> Request {
+        self.header("idempotency-key", key)
+    }
+
+    pub fn json(self, body: Value) -> Request {
+        self.body("application/json", body.to_string())
+    }
+
+    pub fn body(self, media_type: &str, body: impl Into<reqwest::Body>) -> Request {
+        let builder = self.builder.header("content-type", media_type).body(body);
+        Request { builder, ..self }
+    }
+
+    pub fn multipart(self, form: reqwest::multipart::Form) -> Request {
+        Request { builder: self.builder.multipart(form), ..self }
+    }
+
+    pub async fn send(self) -> Answer {
+        let response = self.builder.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Answer { label: self.label, status, headers, bytes: response.bytes().await.unwrap().into() }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    label: String,
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    /// The answer, if it has this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Answer {
+        let Answer { label, status: given, .. } = &self;
+        assert_eq!(*given, status, "{label} answered {}", self.text());
+        self
+    }
+
+    /// A problem with this status and code; gives its body.
+    #[track_caller]
+    pub fn problem(self, status: u16, code: &str) -> Value {
+        let answer = self.expect(status);
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{}", answer.label);
+        let body = answer.json();
+        assert_eq!(body["code"], code, "{} answered {body:#}", answer.label);
+        assert_eq!(body["status"], Value::from(status));
+        body
+    }
+
+    /// The places of all faults in a problem, sorted.
+    #[track_caller]
+    pub fn faults(self, status: u16) -> Vec<String> {
+        let body = self.expect(status).json();
+        let faults = body["errors"].as_array().cloned().unwrap_or_default();
+        let mut places: Vec<String> =
+            faults.iter().map(|fault| fault["pointer"].as_str().unwrap().to_owned()).collect();
+        places.sort();
+        places
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|error| panic!("{}: {error}: {}", self.label, self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// A header's value; empty where it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    pub fn etag(&self) -> &str {
+        self.header("etag")
+    }
+}
+
+/// A JSON number to the letter, such as `12.50`.
+pub fn amount(text: &str) -> Value {
+    Value::Number(Number::from_string_unchecked(text.to_owned()))
+}
