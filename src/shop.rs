@@ -11,6 +11,7 @@ use crate::actors::consumers::search::{SearchCell, search_service};
 use crate::actors::desk::Desk;
 use crate::actors::engine::{Engine, EngineError, EngineParts};
 use crate::actors::env::{Env, OrderNumbers, Settings};
+use crate::actors::jobs::janitor::janitor_service;
 use crate::actors::jobs::sweeper::{SweeperHandle, sweeper_service};
 use crate::actors::keys::Keys;
 use crate::actors::order::{CheckoutRefusal, OrderView};
@@ -110,7 +111,7 @@ impl Shop {
             Arc::clone(&clock),
             account_settings,
         );
-        let (own_env, own_reads) = (Arc::clone(&env), Arc::clone(&reads));
+        let (own_env, own_reads, own_keys) = (Arc::clone(&env), Arc::clone(&reads), keys.clone());
         let (engine, (sweeper, catalog, imports)) =
             Engine::start(engine_parts, |committer, directory| {
                 let ids = own_env.ids.clone();
@@ -124,8 +125,10 @@ impl Shop {
                 let (catalog, owning) = catalog_service(parts.clone());
                 let imports = Imports::new(catalog.clone(), desk, &parts);
                 let (sweeper, sweeping) =
-                    sweeper_service(Arc::clone(&store), directory.clone(), clock);
-                let services = vec![indexing, sweeping, owning, accounts.service(committer)];
+                    sweeper_service(Arc::clone(&store), directory.clone(), Arc::clone(&clock));
+                let tidying = janitor_service(own_keys, clock, committer.clone());
+                let accounts = accounts.service(committer);
+                let services = vec![indexing, sweeping, tidying, owning, accounts];
                 ((sweeper, catalog, imports), services)
             })
             .await?;

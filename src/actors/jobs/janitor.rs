@@ -52,7 +52,10 @@ impl Actor for Janitor {
         parts: &mut JanitorParts,
     ) -> Result<(), ActorProcessingErr> {
         if let Err(error) = parts.tidy().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old idempotency keys stay for now");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "old idempotency keys stay for now"
+            );
         }
         Ok(())
     }

@@ -1,3 +1,4 @@
 //! What the shop does by itself from time to time; one file a job.
 
 pub mod sweeper;
+pub mod janitor;
