@@ -10,3 +10,4 @@ pub mod payments;
 pub mod search;
 pub mod shop;
 pub mod storage;
+pub mod telemetry;

@@ -7,7 +7,7 @@ use crate::actors::accounts::{AccountSettings, Accounts};
 use crate::actors::ask::Render;
 use crate::actors::catalog::{CatalogDesk, Imports, OwnerParts, catalog_service};
 use crate::actors::clock::{Clock, Ids};
-use crate::actors::consumers::search::{SearchCell, search_service};
+use crate::actors::consumers::search::{Indexed, SearchCell, search_service};
 use crate::actors::desk::Desk;
 use crate::actors::engine::{Engine, EngineError, EngineParts};
 use crate::actors::env::{Env, OrderNumbers, Settings};
@@ -18,14 +18,19 @@ use crate::actors::order::{CheckoutRefusal, OrderView};
 use crate::actors::pools::{PoolError, PoolSizes, Pools};
 use crate::actors::reads::Reads;
 use crate::actors::recovery::{Recovered, recover};
+use crate::actors::shard::Census;
 use crate::payments::Providers;
 use crate::search::SearchError;
 use crate::storage::{Settled, Store, StoreError};
+use crate::telemetry::{Figures, Telemetry};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+
+/// Live streams of events at once: each keeps a connection and up to a page of events.
+const MOST_STREAMS: usize = 256;
 
 /// What a shop is made of; the rest it builds itself.
 pub struct ShopParts {
@@ -66,6 +71,11 @@ pub struct Shop {
     pub imports: Imports,
     pub sweeper: SweeperHandle,
     pub recovered: Recovered,
+    pub telemetry: Arc<Telemetry>,
+    /// Places for live streams of events; each that is open holds one.
+    pub streams: Arc<Semaphore>,
+    /// The last event that the search index has looked at.
+    indexed: Indexed,
     closing: watch::Sender<bool>,
     /// Empty once the shop is closed.
     pools: Mutex<Option<Pools>>,
@@ -89,7 +99,8 @@ impl Shop {
         });
         let keys = Keys::load(Arc::clone(&store), clock.now())?;
         let (owed, witness) = (keys.owed(), keys.clone());
-        let (search, indexing) = search_service(&mut pools, Arc::clone(&reads), index_folder)?;
+        let (search, indexed, indexing) =
+            search_service(&mut pools, Arc::clone(&reads), index_folder)?;
         let engine_parts = EngineParts {
             env: Arc::clone(&env),
             store: Arc::clone(&store),
@@ -144,9 +155,29 @@ impl Shop {
             imports,
             sweeper,
             recovered,
+            telemetry: Arc::default(),
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            indexed,
             closing: watch::Sender::new(false),
             pools: Mutex::new(Some(pools)),
         })
+    }
+
+    /// The shop's figures of this moment, with what its shards reported.
+    pub fn figures(&self, census: Census) -> Figures {
+        let last_event = self.reads.last_seq().borrow().0;
+        Figures {
+            waiting: self.engine.committer.waiting(),
+            carts: census.carts,
+            orders: census.orders,
+            skus: census.skus,
+            entity_bytes: census.bytes,
+            restarts: self.engine.restarts(),
+            last_event,
+            index_lag: last_event.saturating_sub(self.indexed.last().0),
+            streams: MOST_STREAMS - self.streams.available_permits(),
+            healthy: self.engine.committer.is_healthy(),
+        }
     }
 
     /// Tells whoever waits for news (live streams) that the shop is about to close.

@@ -6,6 +6,7 @@ use crate::actors::accounts;
 use crate::domain::CartId;
 use crate::domain::staff::Role;
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
@@ -51,6 +52,25 @@ impl FromRequestParts<App> for Staff {
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// Whoever shows a token of any kind; placed as [`Staff`] is.
+pub struct Bearer(pub Caller);
+
+impl FromRequestParts<App> for Bearer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Bearer, ApiError> {
+        match Caller::from_request_parts(parts, app).await? {
+            Caller::Nobody => Err(ApiError::Unauthenticated),
+            caller => Ok(Bearer(caller)),
+        }
+    }
+}
+
+/// The bearer token of a request, as it was sent.
+pub fn token(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok().and_then(bearer)
 }
 
 impl Caller {

@@ -5,11 +5,14 @@
 //! a whole handler here. Bodies are zipped only for those who ask.
 
 use super::problem::{ApiError, Problem};
+use crate::telemetry::Telemetry;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, MatchedPath};
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version};
+use axum::http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version,
+};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use std::convert::Infallible;
@@ -17,11 +20,12 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tower::Service;
+use tower::util::MapRequestLayer;
 use tower_http::compression::predicate::{And, Predicate, SizeAbove};
 use tower_http::compression::{Compression, CompressionLayer};
 use tracing::Instrument;
@@ -77,11 +81,44 @@ struct Shared {
     limits: Limits,
     under_way: AtomicUsize,
     made_ids: AtomicU64,
+    telemetry: Arc<Telemetry>,
+}
+
+/// Where the router notes which route a request met, for whoever waits outside of it.
+#[derive(Clone, Default)]
+struct Met(Arc<OnceLock<MatchedPath>>);
+
+impl Met {
+    fn note(request: Request<Body>) -> Request<Body> {
+        let extensions = request.extensions();
+        if let (Some(met), Some(path)) = (extensions.get::<Met>(), extensions.get::<MatchedPath>())
+        {
+            met.0.get_or_init(|| path.clone());
+        }
+        request
+    }
+
+    /// The route's template.
+    fn route(&self) -> &str {
+        self.0.get().map_or("none", MatchedPath::as_str)
+    }
+}
+
+/// One request on its way, as the outermost layer knows it.
+struct Journey {
+    ticket: Ticket,
+    id: HeaderValue,
+    method: Method,
+    path: String,
+    limit: Duration,
+    started: Instant,
+    met: Met,
 }
 
 impl Front {
     /// `first_id` is where made request ids count from; random, so that two runs do not share any.
-    pub fn new(routes: Router, limits: Limits, first_id: u64) -> Front {
+    pub fn new(routes: Router, limits: Limits, first_id: u64, telemetry: Arc<Telemetry>) -> Front {
+        let routes = routes.layer(MapRequestLayer::new(Met::note));
         let text: Worth = |_, _, headers, _| is_text(headers);
         let worth_it = SizeAbove::new(ZIPPED_FROM_BYTES).and(text);
         let zip = CompressionLayer::new().gzip(true).compress_when(worth_it);
@@ -89,7 +126,12 @@ impl Front {
         Front {
             zipping: tower::Layer::layer(&zip, routes.clone()),
             plain: routes,
-            shared: Arc::new(Shared { limits, under_way: AtomicUsize::new(0), made_ids }),
+            shared: Arc::new(Shared {
+                limits,
+                under_way: AtomicUsize::new(0),
+                made_ids,
+                telemetry,
+            }),
         }
     }
 
@@ -113,11 +155,14 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let started = Instant::now();
         let mut request = request.map(Body::new);
         let id = self.shared.request_id(request.headers());
         let path = request.uri().path().to_owned();
         let Some(ticket) = self.shared.admit(&path) else {
             let response = ApiError::Overloaded.into_response();
+            let (method, status) = (request.method().as_str(), response.status().as_u16());
+            self.shared.telemetry.answered(method, "turned away", status, started.elapsed());
             return Box::pin(std::future::ready(Ok(finished(response, id, &path))));
         };
         let limits = &self.shared.limits;
@@ -130,13 +175,18 @@ where
             method = %request.method(),
             path = %Redacted(&path),
         );
-        if accepts_gzip(request.headers()) {
+        let (met, method) = (Met::default(), request.method().clone());
+        request.extensions_mut().insert(met.clone());
+        let zipped = accepts_gzip(request.headers());
+        let journey = Journey { ticket, id, method, path, limit, started, met };
+        let telemetry = Arc::clone(&self.shared.telemetry);
+        if zipped {
             let answer = self.zipping.call(request);
             let answer = async { answer.await.map(|response| response.map(Body::new)) };
-            Box::pin(guarded(answer, limit, ticket, id, path).instrument(span))
+            Box::pin(guarded(answer, journey, telemetry).instrument(span))
         } else {
             let answer = self.plain.call(request);
-            Box::pin(guarded(answer, limit, ticket, id, path).instrument(span))
+            Box::pin(guarded(answer, journey, telemetry).instrument(span))
         }
     }
 }
@@ -144,14 +194,13 @@ where
 /// Runs one request to its answer, whatever happens to it.
 async fn guarded<F>(
     answer: F,
-    limit: Duration,
-    ticket: Ticket,
-    id: HeaderValue,
-    path: String,
+    journey: Journey,
+    telemetry: Arc<Telemetry>,
 ) -> Result<Response, Infallible>
 where
     F: Future<Output = Result<Response, Infallible>>,
 {
+    let Journey { ticket, id, method, path, limit, started, met } = journey;
     let caught = AssertUnwindSafe(answer).catch_unwind();
     let response = match tokio::time::timeout(limit, caught).await {
         Ok(Ok(Ok(response))) => response,
@@ -166,6 +215,15 @@ where
         }
     };
     drop(ticket);
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    telemetry.answered(method.as_str(), met.route(), status, took);
+    let duration_ms = took.as_millis() as u64;
+    // Machines ask every few seconds; nobody wants to read that.
+    if EXEMPT.contains(&path.as_str()) {
+        tracing::debug!(status, duration_ms, "answered");
+    } else {
+        tracing::info!(status, duration_ms, "answered");
+    }
     Ok(finished(response, id, &path))
 }
 
@@ -246,11 +304,15 @@ struct Redacted<'a>(&'a str);
 
 impl fmt::Display for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = "";
         for (i, segment) in self.0.split('/').enumerate() {
             if i > 0 {
                 f.write_str("/")?;
             }
-            f.write_str(if segment.starts_with("cart-") { "cart-…" } else { segment })?;
+            // Below `carts` it is a key even where it is spelled in another way (`%63art-…`).
+            let is_key = before == "carts" || segment.starts_with("cart-");
+            f.write_str(if is_key && !segment.is_empty() { "cart-…" } else { segment })?;
+            before = segment;
         }
         Ok(())
     }
@@ -279,7 +341,7 @@ mod tests {
     use tower::ServiceExt;
 
     fn front(routes: Router, limits: Limits) -> Front {
-        Front::new(with_fallbacks(routes), limits, 0xabc)
+        Front::new(with_fallbacks(routes), limits, 0xabc, Arc::default())
     }
 
     fn request(path: &str) -> Request<Body> {
@@ -440,6 +502,8 @@ mod tests {
     #[test]
     fn a_carts_key_stays_out_of_the_log() {
         assert_eq!(Redacted("/v1/carts/cart-abc/items").to_string(), "/v1/carts/cart-…/items");
+        assert_eq!(Redacted("/v1/carts/%63art-abc").to_string(), "/v1/carts/cart-…");
+        assert_eq!(Redacted("/v1/carts").to_string(), "/v1/carts");
     }
 
     #[tokio::test]

@@ -32,8 +32,9 @@ pub fn front(app: App, limits: Limits) -> Result<Front, RouterError> {
     let documents = Router::new()
         .route("/openapi.json", get(move || std::future::ready(json_document(&json))))
         .route("/docs", get(move |headers: HeaderMap| std::future::ready(docs.answer(&headers))));
-    let routes = routes.with_state(app).merge(documents);
-    Ok(Front::new(with_fallbacks(routes), limits, rand::random()))
+    let telemetry = Arc::clone(&app.shop.telemetry);
+    let routes = routes.merge(api::pages()).with_state(app).merge(documents);
+    Ok(Front::new(with_fallbacks(routes), limits, rand::random(), telemetry))
 }
 
 /// Every endpoint with its part of the document: neither can be without the other.

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,21 @@ struct SearchConsumer;
 struct SearchParts {
     pub reads: Arc<Reads>,
     pub indexer: Worker<Indexer>,
+    pub indexed: Indexed,
+}
+
+/// How far the index is: the last event that was looked at. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Indexed(Arc<AtomicU64>);
+
+impl Indexed {
+    pub fn last(&self) -> Seq {
+        Seq(self.0.load(Ordering::Relaxed))
+    }
+
+    fn reached(&self, seq: Seq) {
+        self.0.store(seq.0, Ordering::Relaxed);
+    }
 }
 
 struct SearchState {
@@ -69,6 +85,7 @@ impl Actor for SearchConsumer {
             // New, or made for another log: filled from what stands in the catalog now.
             state.fill(last).await?;
         }
+        state.parts.indexed.reached(state.seen);
         myself.cast(SearchMessage::Look)?;
         let mailbox = myself.clone();
         tokio::spawn(async move {
@@ -93,6 +110,7 @@ impl Actor for SearchConsumer {
                 state.index(changed, last).await?;
             }
             state.seen = last;
+            state.parts.indexed.reached(last);
         }
     }
 }
@@ -183,12 +201,13 @@ impl SearchState {
 /// The searcher of the index as it was last opened.
 pub type SearchCell = ArcSwap<Searcher>;
 
-/// Opens the index in `folder` (or one in memory) and gives its searcher and its consumer.
+/// Opens the index in `folder` (or one in memory) and gives its searcher, how far it is, and its
+/// consumer.
 pub fn search_service(
     pools: &mut Pools,
     reads: Arc<Reads>,
     folder: Option<PathBuf>,
-) -> Result<(Arc<SearchCell>, Service), SearchError> {
+) -> Result<(Arc<SearchCell>, Indexed, Service), SearchError> {
     let open = move || match &folder {
         Some(folder) => search::open(folder),
         None => search::open_in_memory(),
@@ -206,7 +225,8 @@ pub fn search_service(
         Ok(indexer)
     };
     let indexer = pools.worker("indexer", 4, make).map_err(SearchError::Thread)?;
-    let service =
-        Service::new("search index", || SearchConsumer, SearchParts { reads, indexer }, |_| {});
-    Ok((cell, service))
+    let indexed = Indexed::default();
+    let parts = SearchParts { reads, indexer, indexed: indexed.clone() };
+    let service = Service::new("search index", || SearchConsumer, parts, |_| {});
+    Ok((cell, indexed, service))
 }

@@ -89,6 +89,11 @@ impl Catalog {
         Some((product, product.product.content.variants.get(*place as usize)?))
     }
 
+    /// The SKU of every variant, in no order.
+    pub fn skus(&self) -> impl ExactSizeIterator<Item = &Sku> {
+        self.skus.keys()
+    }
+
     pub fn product(&self, id: &ProductId) -> Option<&Arc<Listed>> {
         self.products.get(id)
     }

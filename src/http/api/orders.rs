@@ -7,7 +7,7 @@ use crate::actors::order::{ChangeRefusal, OrderChange, OrderView};
 use crate::actors::reads::{OrderFilter, Page};
 use crate::domain::order::{Attempt, Order, OrderStatus};
 use crate::domain::{OrderId, PaymentId};
-use crate::http::access::Caller;
+use crate::http::access::{Bearer, Caller, Staff};
 use crate::http::app::{App, Call};
 use crate::http::body::{MaybeBody, Named, Pair, Params};
 use crate::http::etag::{answer, versioned};
@@ -69,11 +69,10 @@ struct OrderQuery {
     responses((status = 200, body = List<OrderJson>)))]
 async fn list(
     State(app): State<App>,
-    caller: Caller,
+    _staff: Staff,
     call: Call,
     Params(query): Params<OrderQuery>,
 ) -> Result<Response, ApiError> {
-    caller.must_be_staff()?;
     let paging = Paging { page: query.page, limit: query.limit };
     // A status that no order can have yet finds none.
     let known = |name: &str| OrderStatus::ALL.into_iter().find(|status| status.name() == name);
@@ -110,7 +109,7 @@ async fn list(
     responses((status = 200, body = OrderJson), (status = 304)))]
 async fn show(
     State(app): State<App>,
-    caller: Caller,
+    Bearer(caller): Bearer,
     call: Call,
     Named(id): Named<OrderId>,
 ) -> Result<Response, ApiError> {
@@ -136,7 +135,7 @@ struct PageQuery {
     responses((status = 200, body = List<EventJson>)))]
 async fn events(
     State(app): State<App>,
-    caller: Caller,
+    Bearer(caller): Bearer,
     call: Call,
     Named(id): Named<OrderId>,
     Params(query): Params<PageQuery>,
@@ -161,13 +160,12 @@ async fn events(
     responses((status = 200, body = OrderJson)))]
 async fn cancel(
     State(app): State<App>,
-    caller: Caller,
+    staff: Staff,
     call: Call,
     Named(id): Named<OrderId>,
     body: MaybeBody<Cancel>,
 ) -> Result<Response, ApiError> {
-    let scope = caller.must_be_staff()?;
-    let attempt = call.attempt(&scope, &body.raw)?;
+    let attempt = call.attempt(&staff.scope, &body.raw)?;
     change(&app, &call, id, OrderChange::Cancel { reason: body.value.reason }, attempt).await
 }
 
@@ -178,12 +176,11 @@ async fn cancel(
     responses((status = 200, body = OrderJson)))]
 async fn capture(
     State(app): State<App>,
-    caller: Caller,
+    staff: Staff,
     call: Call,
     Named(Pair(id, payment)): Named<Pair<OrderId, PaymentId>>,
 ) -> Result<Response, ApiError> {
-    let scope = caller.must_be_staff()?;
-    let attempt = call.required_attempt(&scope, &[])?;
+    let attempt = call.required_attempt(&staff.scope, &[])?;
     let (_, order) = find(&app, id)?.ok_or(ApiError::NotFound { what: "order" })?;
     if order.payment.id != payment {
         return Err(ApiError::NotFound { what: "payment of this order" });

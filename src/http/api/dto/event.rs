@@ -33,6 +33,25 @@ pub struct EventJson {
     pub data: Value,
 }
 
+/// A part of the log.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EventList {
+    pub data: Vec<EventJson>,
+    pub meta: EventsMeta,
+}
+
+/// Where a part of the log ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventsMeta {
+    /// Give this as `after` to read on.
+    #[schema(example = "evt-0000000000042")]
+    pub next: String,
+    /// Whether there is more already.
+    pub has_more: bool,
+    pub items_per_page: u64,
+}
+
 /// Whose event it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = EventEntity)]

@@ -4,7 +4,7 @@ use crate::domain::Sku;
 use crate::domain::event::{Event, Fact};
 use crate::domain::stock::{Change, Level, StockCommand, StockEvent};
 use crate::http::body::Input;
-use crate::http::json::Time;
+use crate::http::json::{Time, given};
 use crate::http::schema::Faults;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,6 +38,28 @@ impl InventoryJson {
             low_stock_at: level.low_stock_at,
             backorder: level.backorder,
         }
+    }
+}
+
+/// How one SKU is kept: what is named is changed.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InventoryUpdate {
+    /// Whether it may be sold beyond what is on hand.
+    #[schema(nullable = false)]
+    pub backorder: Option<bool>,
+    /// Tell the merchant when `available` comes down to this many; null is never.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 1_000_000_000, example = 5)]
+    pub low_stock_at: Option<Option<u32>>,
+}
+
+impl Input for InventoryUpdate {}
+
+impl From<InventoryUpdate> for StockCommand {
+    fn from(given: InventoryUpdate) -> StockCommand {
+        let InventoryUpdate { backorder, low_stock_at } = given;
+        StockCommand::Configure { backorder, low_stock_at }
     }
 }
 
@@ -78,6 +100,10 @@ pub enum MovementType {
     Sell,
     Return,
     Adjust,
+    /// How the SKU is kept was changed; no unit moved.
+    Configure,
+    /// It came down to its low-stock mark; no unit moved.
+    Low,
 }
 
 /// One entry of a SKU's ledger.
@@ -97,14 +123,25 @@ pub struct MovementJson {
 }
 
 impl MovementJson {
-    /// The entries for `sku` that were booked with `event`.
+    /// The entries for `sku` that were booked with `event`; one that moved no unit is an entry too,
+    /// so that every event in the history of a SKU is shown.
     pub fn of(event: &Event, sku: &Sku) -> Vec<MovementJson> {
         let own = event.movements.iter().filter(|movement| movement.sku == *sku);
-        own.map(|movement| MovementJson::new(event, &movement.change)).collect()
+        let mut entries: Vec<MovementJson> =
+            own.map(|movement| MovementJson::new(event, effect(&movement.change))).collect();
+        let without_units = match &event.fact {
+            Fact::Stock(_, StockEvent::Configured { .. }) => Some(MovementType::Configure),
+            Fact::Stock(_, StockEvent::RanLow { .. }) => Some(MovementType::Low),
+            _ => None,
+        };
+        entries.extend(without_units.map(|kind| MovementJson::new(event, (kind, 0, 0, None))));
+        entries
     }
 
-    fn new(event: &Event, change: &Change) -> MovementJson {
-        let (kind, on_hand_delta, reserved_delta, order) = effect(change);
+    fn new(
+        event: &Event,
+        (kind, on_hand_delta, reserved_delta, order): (MovementType, i64, i64, Option<String>),
+    ) -> MovementJson {
         let (reason, note) = match &event.fact {
             Fact::Stock(_, StockEvent::Adjusted { reason, note, .. }) => {
                 (Some(reason.clone()), note.clone())

@@ -10,6 +10,7 @@ pub mod event;
 pub mod import;
 pub mod inventory;
 pub mod order;
+pub mod payment;
 pub mod product;
 
 use serde::de::{MapAccess, Visitor};
@@ -94,6 +95,8 @@ mod tests {
         compiles::<collection::CollectionCreate>();
         compiles::<collection::CollectionUpdate>();
         compiles::<inventory::Adjustment>();
+        compiles::<inventory::InventoryUpdate>();
+        compiles::<payment::TestOutcome>();
         compiles::<order::Cancel>();
         compiles::<product::ProductCreate>();
         compiles::<product::ProductUpdate>();

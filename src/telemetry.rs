@@ -1,0 +1,171 @@
+//! What the shop measures of itself, in Prometheus' words.
+//!
+//! Each shop has a recorder of its own rather than the process-wide one, so several shops live in
+//! one process. A label is never an id: routes are templates, methods are the known ones and
+//! statuses their class, so the number of series is bounded by the program and not by its visitors.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics::{histogram, with_local_recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+const REQUESTS: &str = "mercat_http_requests_total";
+const DURATION: &str = "mercat_http_request_duration_seconds";
+const WAITING: &str = "mercat_batches_waiting";
+const ENTITIES: &str = "mercat_entities";
+const ENTITY_BYTES: &str = "mercat_entity_bytes";
+const RESTARTS: &str = "mercat_actor_restarts_total";
+const EVENTS: &str = "mercat_events_total";
+const INDEX_LAG: &str = "mercat_search_index_lag_events";
+const STREAMS: &str = "mercat_event_streams";
+const HEALTHY: &str = "mercat_store_healthy";
+
+/// Upper ends of the histogram's buckets, in seconds: from a read in memory to the time limit.
+const BUCKETS: [f64; 12] =
+    [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+/// After how many requests their durations are sorted into the buckets, whether anybody asked for
+/// them or not: until then each takes memory.
+const UPKEEP: u64 = 4_096;
+
+/// The shop's own recorder.
+pub struct Telemetry {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    requests: AtomicU64,
+}
+
+/// What is looked up at the moment somebody asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Batches handed to the committer and not settled.
+    pub waiting: usize,
+    pub carts: usize,
+    pub orders: usize,
+    pub skus: usize,
+    /// Memory that those take.
+    pub entity_bytes: usize,
+    /// How often a shard or service was started again.
+    pub restarts: u64,
+    /// The number of the newest event.
+    pub last_event: u64,
+    /// Events that the search index has not looked at yet.
+    pub index_lag: u64,
+    /// Live streams of events that are open.
+    pub streams: usize,
+    /// Whether the store takes writes.
+    pub healthy: bool,
+}
+
+impl Default for Telemetry {
+    fn default() -> Telemetry {
+        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS);
+        let recorder = builder.expect("there are buckets").build_recorder();
+        with_local_recorder(&recorder, || {
+            describe_counter!(REQUESTS, "Requests by method, route and class of status");
+            describe_histogram!(DURATION, Unit::Seconds, "Time from a request to its answer");
+            describe_gauge!(WAITING, "Batches on their way to the disk");
+            describe_gauge!(ENTITIES, "Entities in memory, by kind");
+            describe_gauge!(ENTITY_BYTES, Unit::Bytes, "Memory that entities take");
+            describe_counter!(RESTARTS, "Actors that were started again");
+            describe_counter!(EVENTS, "Events in the log");
+            describe_gauge!(INDEX_LAG, "Events that the search index has not looked at yet");
+            describe_gauge!(STREAMS, "Live streams of events that are open");
+            describe_gauge!(HEALTHY, "1 where the store takes writes, else 0");
+        });
+        let handle = recorder.handle();
+        Telemetry { recorder, handle, requests: AtomicU64::new(0) }
+    }
+}
+
+impl Telemetry {
+    /// Counts one answered request. `route` is the template that it met.
+    pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let class = match status {
+            ..200 => "1xx",
+            200..300 => "2xx",
+            300..400 => "3xx",
+            400..500 => "4xx",
+            500.. => "5xx",
+        };
+        with_local_recorder(&self.recorder, || {
+            let (method, route) = (known(method), route.to_owned());
+            counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => class)
+                .increment(1);
+            histogram!(DURATION, "route" => route).record(took);
+        });
+        if self.requests.fetch_add(1, Ordering::Relaxed) % UPKEEP == UPKEEP - 1 {
+            self.handle.run_upkeep();
+        }
+    }
+
+    /// Everything, in the text format of Prometheus.
+    pub fn text(&self, figures: &Figures) -> String {
+        with_local_recorder(&self.recorder, || {
+            let kinds = [("cart", figures.carts), ("order", figures.orders), ("sku", figures.skus)];
+            for (kind, count) in kinds {
+                gauge!(ENTITIES, "kind" => kind).set(count as f64);
+            }
+            gauge!(WAITING).set(figures.waiting as f64);
+            gauge!(ENTITY_BYTES).set(figures.entity_bytes as f64);
+            gauge!(INDEX_LAG).set(figures.index_lag as f64);
+            gauge!(STREAMS).set(figures.streams as f64);
+            gauge!(HEALTHY).set(f64::from(u8::from(figures.healthy)));
+            counter!(RESTARTS).absolute(figures.restarts);
+            counter!(EVENTS).absolute(figures.last_event);
+        });
+        self.handle.render()
+    }
+}
+
+/// The method where it is one of those that the shop knows: clients may make up others.
+fn known(method: &str) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    known.into_iter().find(|own| *own == method).unwrap_or("other")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_shops_in_one_process_count_for_themselves() {
+        let (one, other) = (Telemetry::default(), Telemetry::default());
+        for status in [200, 201, 404] {
+            one.answered("GET", "/v1/carts/{cartId}", status, Duration::from_millis(3));
+        }
+        let text = one.text(&Figures { carts: 7, restarts: 2, ..Figures::default() });
+        let counted = |status: &str, count: u32| {
+            format!(
+                "{REQUESTS}{{method=\"GET\",route=\"/v1/carts/{{cartId}}\",status=\"{status}\"}} {count}"
+            )
+        };
+        assert!(text.contains(&counted("2xx", 2)) && text.contains(&counted("4xx", 1)), "{text}");
+        assert!(text.contains(&format!("{ENTITIES}{{kind=\"cart\"}} 7")), "{text}");
+        assert!(text.contains(&format!("{RESTARTS} 2")), "{text}");
+        let bucket = format!("{DURATION}_bucket{{route=\"/v1/carts/{{cartId}}\",le=\"0.005\"}} 3");
+        assert!(text.contains(&bucket), "{text}");
+        assert!(!other.text(&Figures::default()).contains(REQUESTS));
+    }
+
+    #[test]
+    fn made_up_methods_make_no_series_of_their_own() {
+        let telemetry = Telemetry::default();
+        for method in ["MADEUP", "PROPFIND", "X"] {
+            telemetry.answered(method, "none", 405, Duration::ZERO);
+        }
+        let text = telemetry.text(&Figures::default());
+        assert!(text.contains("method=\"other\",route=\"none\",status=\"4xx\"} 3"), "{text}");
+    }
+
+    #[test]
+    fn durations_are_sorted_in_even_where_nobody_asks() {
+        let telemetry = Telemetry::default();
+        for _ in 0..UPKEEP {
+            telemetry.answered("GET", "/v1/products", 200, Duration::from_micros(10));
+        }
+        let text = telemetry.text(&Figures::default());
+        assert!(text.contains(&format!("{DURATION}_count{{route=\"/v1/products\"}} {UPKEEP}")));
+    }
+}
