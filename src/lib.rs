@@ -6,6 +6,7 @@ pub mod config;
 pub mod domain;
 pub mod http;
 pub mod imports;
+pub mod media;
 pub mod payments;
 pub mod search;
 pub mod shop;

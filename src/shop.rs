@@ -15,7 +15,7 @@ use crate::actors::jobs::janitor::janitor_service;
 use crate::actors::jobs::sweeper::{SweeperHandle, sweeper_service};
 use crate::actors::keys::Keys;
 use crate::actors::order::{CheckoutRefusal, OrderView};
-use crate::actors::pools::{PoolError, PoolSizes, Pools};
+use crate::actors::pools::{Blocking, PoolError, PoolSizes, Pools};
 use crate::actors::reads::Reads;
 use crate::actors::recovery::{Recovered, recover};
 use crate::actors::shard::Census;
@@ -70,6 +70,8 @@ pub struct Shop {
     pub catalog: CatalogDesk,
     pub imports: Imports,
     pub sweeper: SweeperHandle,
+    /// Threads for what blocks or computes for long.
+    pub blocking: Blocking,
     pub recovered: Recovered,
     pub telemetry: Arc<Telemetry>,
     /// Places for live streams of events; each that is open holds one.
@@ -154,6 +156,7 @@ impl Shop {
             catalog,
             imports,
             sweeper,
+            blocking: pools.blocking(),
             recovered,
             telemetry: Arc::default(),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),

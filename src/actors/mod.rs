@@ -28,3 +28,4 @@ pub mod reads;
 pub mod jobs;
 pub mod consumers;
 pub mod recovery;
+pub mod pictures;

@@ -5,6 +5,7 @@ use crate::actors::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::api::checkout_render;
 use crate::http::list::PublicUrl;
+use crate::media::{Folder, MediaStore};
 use crate::payments::manual::ManualProvider;
 use crate::payments::test::{TestProvider, TestSettings};
 use crate::payments::{PaymentProvider, Providers};
@@ -21,6 +22,7 @@ pub(super) struct House {
     /// The `test` provider, where it takes play money.
     pub test: Option<Arc<TestProvider>>,
     pub public_url: PublicUrl,
+    pub media: Arc<dyn MediaStore>,
 }
 
 /// The settings of a file, with those of the command line and the environment over them.
@@ -67,6 +69,7 @@ pub(super) async fn open_at(
         providers.push(Arc::clone(&provider) as Arc<dyn PaymentProvider>);
         test = Some(provider);
     }
+    let media = Folder::open(&folder.join("media")).context("the folder of pictures")?;
     let parts = ShopParts {
         store,
         settings,
@@ -76,5 +79,5 @@ pub(super) async fn open_at(
         checkout_answer: checkout_render("/v1/carts".into()),
     };
     let shop = Arc::new(Shop::open(parts).await?);
-    Ok(House { shop, config, test, public_url })
+    Ok(House { shop, config, test, public_url, media: Arc::new(media) })
 }

@@ -2,6 +2,7 @@
 
 use super::ServeArgs;
 use super::house::{self, House};
+use crate::actors::pictures::Pictures;
 use crate::actors::pools::Password;
 use crate::http::app::App;
 use crate::http::layers::Limits;
@@ -32,7 +33,7 @@ pub(super) fn bind(address: std::net::SocketAddr) -> anyhow::Result<Server> {
 
 /// Serves until the process is told to stop, then closes the shop.
 pub(super) async fn open_door(house: House, server: Server) -> anyhow::Result<()> {
-    let House { shop, config, test, public_url } = house;
+    let House { shop, config, test, public_url, media } = house;
     let time_limit = Duration::from_millis(config.limits.request_ms.into());
     let limits = Limits {
         most_requests: config.limits.requests,
@@ -40,8 +41,9 @@ pub(super) async fn open_door(house: House, server: Server) -> anyhow::Result<()
         body_bytes: config.limits.body_bytes,
         ..Limits::default()
     };
-    let app =
-        App { shop: shop.clone(), public_url, test, upload_bytes: config.limits.upload_bytes };
+    let pictures = Pictures::new(media, shop.blocking.clone());
+    let upload_bytes = config.limits.upload_bytes;
+    let app = App { shop: shop.clone(), public_url, pictures, test, upload_bytes };
     let front = front(app, limits)?;
     let stopper = server.stopper();
     let mut terminate = signal(SignalKind::terminate())?;

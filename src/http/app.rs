@@ -5,12 +5,14 @@ use super::etag::IfMatch;
 use super::idempotency::IdempotencyKey;
 use super::list::PublicUrl;
 use super::problem::ApiError;
+use crate::actors::pictures::{PATH, Pictures};
 use crate::domain::order::Attempt;
 use crate::payments::test::TestProvider;
 use crate::shop::Shop;
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The shop behind the door. Cheap to clone.
@@ -18,10 +20,19 @@ use std::sync::Arc;
 pub struct App {
     pub shop: Arc<Shop>,
     pub public_url: PublicUrl,
+    pub pictures: Pictures,
     /// The `test` provider, where it takes play money.
     pub test: Option<Arc<TestProvider>>,
     /// The largest imported file or picture, in bytes.
     pub upload_bytes: usize,
+}
+
+impl App {
+    /// The full address of a picture: our own are known by their path alone, so that they are found
+    /// when the shop moves.
+    pub fn picture_url<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        if url.starts_with(PATH) { self.public_url.join(url).into() } else { url.into() }
+    }
 }
 
 /// One request, without its body.

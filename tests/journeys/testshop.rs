@@ -2,6 +2,7 @@
 //! it is moved, the `test` payment provider, an administrator, and a server on a port of its own.
 
 use mercat::actors::clock::{Clock, ManualClock};
+use mercat::actors::pictures::Pictures;
 use mercat::actors::pools::Password;
 use mercat::config::Config;
 use mercat::domain::staff::Role;
@@ -11,6 +12,7 @@ use mercat::http::app::App;
 use mercat::http::layers::Limits;
 use mercat::http::router::front;
 use mercat::http::server::{Server, Stopper};
+use mercat::media::Folder;
 use mercat::payments::manual::ManualProvider;
 use mercat::payments::test::{TestProvider, TestSettings};
 use mercat::payments::{PaymentProvider, Providers};
@@ -99,9 +101,11 @@ impl TestShop {
         let staff = login.unwrap().access.expose().to_owned();
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let base = format!("http://{}", server.address().unwrap());
+        let media = Folder::open(&folder.path().join("media")).unwrap();
         let app = App {
             shop: shop.clone(),
             public_url: "http://shop.example".parse().unwrap(),
+            pictures: Pictures::new(Arc::new(media), shop.blocking.clone()),
             test: Some(payments.clone()),
             upload_bytes: config.limits.upload_bytes,
         };

@@ -2,6 +2,12 @@
 
 pub mod dto;
 mod auth;
+mod products;
+mod images;
+mod categories;
+mod collections;
+mod search;
+mod imports;
 mod carts;
 mod events;
 mod inventory;
@@ -18,6 +24,12 @@ use utoipa_axum::router::OpenApiRouter;
 /// Every endpoint, area by area.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(products::routes())
+        .merge(images::routes())
+        .merge(categories::routes())
+        .merge(collections::routes())
+        .merge(search::routes())
+        .merge(imports::routes())
         .merge(inventory::routes())
         .merge(carts::routes())
         .merge(orders::routes())

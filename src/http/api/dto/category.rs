@@ -1,12 +1,12 @@
 //! The tree of categories.
 
+use crate::actors::reads::CategoryNode;
 use crate::domain::Timestamp;
 use crate::domain::catalog::{ProductRejection, handle_from};
 use crate::domain::grouping::{Category, check};
 use crate::http::body::Input;
 use crate::http::json::{Time, given};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
 use utoipa::ToSchema;
 
 /// A category, with those below it.
@@ -19,51 +19,36 @@ pub struct CategoryJson {
     pub description: String,
     /// The handle of the category above.
     pub parent: Option<String>,
+    /// Public products of this very category, without those below it.
+    pub product_count: usize,
     #[schema(no_recursion)]
     pub children: Vec<CategoryJson>,
     pub created_at: Time,
     pub updated_at: Time,
 }
 
-impl From<&Category> for CategoryJson {
-    fn from(category: &Category) -> CategoryJson {
+impl From<&CategoryNode> for CategoryJson {
+    fn from(node: &CategoryNode) -> CategoryJson {
+        let category = &node.category;
         CategoryJson {
             handle: category.handle.clone(),
             name: category.name.clone(),
             description: category.description.clone(),
             parent: category.parent.clone(),
-            children: Vec::new(),
+            product_count: node.products,
+            children: node.children.iter().map(CategoryJson::from).collect(),
             created_at: category.created_at.into(),
             updated_at: category.updated_at.into(),
         }
     }
 }
 
-/// The categories as a tree, sorted by name. One whose parent is not there stands at the top.
-pub fn tree(categories: &[Category]) -> Vec<CategoryJson> {
-    let known: HashSet<&str> = categories.iter().map(|own| own.handle.as_str()).collect();
-    let mut below: HashMap<Option<&str>, Vec<&Category>> = HashMap::new();
-    for category in categories {
-        let parent = category.parent.as_deref().filter(|parent| known.contains(parent));
-        below.entry(parent).or_default().push(category);
-    }
-    for list in below.values_mut() {
-        list.sort_by(|a, b| (&a.name, &a.handle).cmp(&(&b.name, &b.handle)));
-    }
-    children_of(None, &below)
-}
-
-/// A circle of parents is not reached from the top, so this ends.
-fn children_of(
-    parent: Option<&str>,
-    below: &HashMap<Option<&str>, Vec<&Category>>,
-) -> Vec<CategoryJson> {
-    let list = below.get(&parent).map(Vec::as_slice).unwrap_or_default();
-    let with_children = |category: &&Category| CategoryJson {
-        children: children_of(Some(&category.handle), below),
-        ..CategoryJson::from(*category)
-    };
-    list.iter().map(with_children).collect()
+/// All categories.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Categories)]
+pub struct CategoriesJson {
+    /// Those at the top, by name, each with those below it.
+    pub data: Vec<CategoryJson>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -99,7 +84,7 @@ impl CategoryCreate {
 }
 
 /// What is named is changed; the handle stays.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CategoryUpdate {
     #[schema(min_length = 1, max_length = 255, format = "not-blank", nullable = false)]
@@ -138,7 +123,6 @@ impl CategoryUpdate {
 mod tests {
     use super::*;
     use crate::http::body::read;
-    use proptest::prelude::*;
 
     fn category(handle: &str, parent: Option<&str>) -> Category {
         Category {
@@ -167,28 +151,5 @@ mod tests {
         let moved = change(r#"{"parent":null}"#).apply_to(&below, now);
         assert_eq!((moved.parent, moved.updated_at), (None, now));
         assert!(read::<CategoryUpdate>(br#"{"name":null}"#).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn the_tree_shows_every_category_once(parents in prop::collection::vec(prop::option::of(0usize..30), 0..30)) {
-            // A parent comes before its children, or is not there, so there is no circle.
-            let categories: Vec<Category> = parents.iter().enumerate().map(|(i, parent)| {
-                let parent = parent.map(|parent| format!("c{}", if parent < i { parent } else { parent + 100 }));
-                category(&format!("c{i}"), parent.as_deref())
-            }).collect();
-            fn handles(tree: &[CategoryJson], out: &mut Vec<String>) {
-                for category in tree {
-                    out.push(category.handle.clone());
-                    handles(&category.children, out);
-                }
-            }
-            let mut shown = Vec::new();
-            handles(&tree(&categories), &mut shown);
-            shown.sort();
-            let mut all: Vec<String> = categories.into_iter().map(|own| own.handle).collect();
-            all.sort();
-            prop_assert_eq!(shown, all);
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Collections, by hand or by rule.
 
+use super::product::ProductJson;
 use crate::domain::catalog::{ProductRejection, handle_from};
 use crate::domain::grouping::{Collection, Members, Rule, check};
 use crate::domain::{Currency, ProductId, Timestamp};
@@ -23,6 +24,44 @@ pub struct CollectionJson {
     pub rule: Option<RuleJson>,
     pub created_at: Time,
     pub updated_at: Time,
+}
+
+/// A collection with the products that are in it now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CollectionWithProducts)]
+pub struct CollectionProductsJson<'a> {
+    pub handle: String,
+    pub name: String,
+    pub description: String,
+    /// All public products in it, by hand or by rule, in order.
+    pub product_ids: Vec<String>,
+    pub rule: Option<RuleJson>,
+    /// The first 100 of them.
+    pub products: Vec<ProductJson<'a>>,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+impl<'a> CollectionProductsJson<'a> {
+    pub fn new(
+        collection: &Collection,
+        product_ids: Vec<String>,
+        products: Vec<ProductJson<'a>>,
+    ) -> CollectionProductsJson<'a> {
+        let CollectionJson { handle, name, description, rule, created_at, updated_at, .. } =
+            collection.into();
+        CollectionProductsJson {
+            handle,
+            name,
+            description,
+            product_ids,
+            rule,
+            products,
+            created_at,
+            updated_at,
+        }
+    }
 }
 
 /// All that is given must hold for a product to belong.
@@ -186,7 +225,7 @@ impl CollectionCreate {
 }
 
 /// What is named is changed; the handle stays.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CollectionUpdate {
     #[schema(min_length = 1, max_length = 255, format = "not-blank", nullable = false)]

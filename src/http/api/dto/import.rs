@@ -1,5 +1,6 @@
 //! Imports of products.
 
+use crate::actors::catalog::{self, ImportError, ImportReport};
 use crate::domain::ImportId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -64,4 +65,31 @@ pub struct ImportErrorJson {
     pub line: u64,
     pub column: Option<String>,
     pub detail: String,
+}
+
+impl From<ImportReport> for ImportJson {
+    fn from(report: ImportReport) -> ImportJson {
+        let ImportReport { id, status, rows, created, updated, unchanged, failed, errors, .. } =
+            report;
+        ImportJson {
+            import_id: id.to_string(),
+            status: match status {
+                catalog::ImportStatus::Running => ImportStatus::Running,
+                catalog::ImportStatus::Completed => ImportStatus::Completed,
+                catalog::ImportStatus::Failed => ImportStatus::Failed,
+            },
+            rows,
+            created,
+            updated,
+            unchanged,
+            failed,
+            errors: errors.into_iter().map(ImportErrorJson::from).collect(),
+        }
+    }
+}
+
+impl From<ImportError> for ImportErrorJson {
+    fn from(ImportError { line, column, detail }: ImportError) -> ImportErrorJson {
+        ImportErrorJson { line, column: (!column.is_empty()).then_some(column), detail }
+    }
 }

@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod order;
 pub mod payment;
 pub mod product;
+pub mod search;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -16,6 +16,7 @@ use crate::http::schema::Faults;
 use crate::imports::{sanitize, sku_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 use utoipa::ToSchema;
 
 // The schemas below repeat this bound as a literal, for attributes take no constants.
@@ -43,7 +44,8 @@ pub struct ProductJson<'a> {
     pub category: &'a str,
     pub brand: &'a str,
     /// The first of its images.
-    pub image_url: Option<&'a str>,
+    #[schema(value_type = Option<String>)]
+    pub image_url: Option<Cow<'a, str>>,
     pub images: Vec<ImageJson>,
     pub tags: &'a [String],
     pub attributes: Pairs,
@@ -109,18 +111,24 @@ pub struct VariantJson<'a> {
     pub stock_quantity: i64,
     pub barcode: Option<&'a str>,
     pub weight_grams: Option<u32>,
-    pub image_url: Option<&'a str>,
+    #[schema(value_type = Option<String>)]
+    pub image_url: Option<Cow<'a, str>>,
 }
 
 impl<'a> ProductJson<'a> {
-    /// `available` says how many units of a SKU can be promised.
-    pub fn new(product: &'a Product, available: impl Fn(&Sku) -> i64) -> ProductJson<'a> {
+    /// `available` says how many units of a SKU can be promised, `url` the full address of a
+    /// picture.
+    pub fn new(
+        product: &'a Product,
+        url: impl Fn(&'a str) -> Cow<'a, str>,
+        available: impl Fn(&Sku) -> i64,
+    ) -> ProductJson<'a> {
         let content = &product.content;
         let cheapest = product.cheapest();
         let variants: Vec<VariantJson<'a>> = content
             .variants
             .iter()
-            .map(|variant| VariantJson::new(variant, available(&variant.sku)))
+            .map(|variant| VariantJson::new(variant, &url, available(&variant.sku)))
             .collect();
         ProductJson {
             product_id: product.id.as_str(),
@@ -132,8 +140,12 @@ impl<'a> ProductJson<'a> {
             currency: content.currency.code(),
             category: &content.category,
             brand: &content.brand,
-            image_url: content.images.first().map(|image| image.url.as_str()),
-            images: content.images.iter().map(ImageJson::from).collect(),
+            image_url: content.images.first().map(|image| url(&image.url)),
+            images: content
+                .images
+                .iter()
+                .map(|image| ImageJson { url: url(&image.url).into_owned(), ..image.into() })
+                .collect(),
             tags: &content.tags,
             attributes: Pairs(content.attributes.clone()),
             status: content.status.into(),
@@ -147,7 +159,11 @@ impl<'a> ProductJson<'a> {
 }
 
 impl<'a> VariantJson<'a> {
-    fn new(variant: &'a Variant, available: i64) -> VariantJson<'a> {
+    fn new(
+        variant: &'a Variant,
+        url: impl Fn(&'a str) -> Cow<'a, str>,
+        available: i64,
+    ) -> VariantJson<'a> {
         VariantJson {
             sku: variant.sku.as_str(),
             title: &variant.title,
@@ -157,7 +173,7 @@ impl<'a> VariantJson<'a> {
             stock_quantity: available.max(0),
             barcode: variant.barcode.as_deref(),
             weight_grams: variant.weight_grams,
-            image_url: variant.image.as_deref(),
+            image_url: variant.image.as_deref().map(url),
         }
     }
 }
@@ -886,7 +902,8 @@ mod tests {
             created_at: Timestamp::from_millis(0),
             updated_at: Timestamp::from_millis(1),
         };
-        let shown = ProductJson::new(&product, |sku| if sku.as_str() == "A" { 5 } else { -2 });
+        let shown =
+            ProductJson::new(&product, Cow::from, |sku| if sku.as_str() == "A" { 5 } else { -2 });
         let text = serde_json::to_string(&shown).unwrap();
         for part in [
             r#""productId":"prod-1""#,
