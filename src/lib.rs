@@ -12,3 +12,4 @@ pub mod search;
 pub mod shop;
 pub mod storage;
 pub mod telemetry;
+pub mod verify;

@@ -62,7 +62,7 @@ pub fn open_in_memory() -> Result<(Searcher, Indexer), SearchError> {
 
 /// Why an index cannot be used.
 #[derive(Debug, thiserror::Error)]
-enum Flaw {
+pub(super) enum Flaw {
     #[error("there is none")]
     Missing,
     #[error("it is of another format")]
@@ -71,8 +71,18 @@ enum Flaw {
     Damaged(String),
 }
 
-/// The index and how far it has read the log.
+/// The index and how far it has read the log, if it can be searched.
 fn usable(directory: &MmapDirectory) -> Result<(Index, Seq), Flaw> {
+    let (mut index, cursor) = whole(directory)?;
+    index.set_tokenizers(schema::tokenizers());
+    // Opens every file, and so finds out which are missing.
+    reader(&index).map_err(|error| Flaw::Damaged(error.to_string()))?;
+    Ok((index, cursor))
+}
+
+/// The index and how far it has read the log, if no file that is there is damaged; changes nothing,
+/// and makes no file for a lock either.
+pub(super) fn whole(directory: &MmapDirectory) -> Result<(Index, Seq), Flaw> {
     let damaged = |error: TantivyError| Flaw::Damaged(error.to_string());
     if !Index::exists(directory).map_err(|error| damaged(error.into()))? {
         return Err(Flaw::Missing);
@@ -81,7 +91,7 @@ fn usable(directory: &MmapDirectory) -> Result<(Index, Seq), Flaw> {
     if !directory.exists(Path::new(FILE_LIST)).map_err(|error| damaged(error.into()))? {
         return Err(Flaw::Damaged(format!("{FILE_LIST} is missing")));
     }
-    let mut index = Index::open(directory.clone()).map_err(damaged)?;
+    let index = Index::open(directory.clone()).map_err(damaged)?;
     if index.schema() != schema::build().0 {
         return Err(Flaw::Format);
     }
@@ -98,9 +108,6 @@ fn usable(directory: &MmapDirectory) -> Result<(Index, Seq), Flaw> {
             return Err(Flaw::Damaged(format!("{} has changed", file.display())));
         }
     }
-    index.set_tokenizers(schema::tokenizers());
-    // Opens every file, and so finds out which are missing.
-    reader(&index).map_err(damaged)?;
     Ok((index, cursor))
 }
 

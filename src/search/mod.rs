@@ -13,6 +13,7 @@ mod document;
 mod facets;
 mod filter;
 mod indexer;
+mod inspect;
 mod matching;
 mod query;
 mod ranking;
@@ -27,6 +28,7 @@ mod text;
 
 pub use document::Standing;
 pub use indexer::{Indexer, open, open_in_memory};
+pub use inspect::{Inspected, inspect};
 pub use query::{
     Correction, Direction, Facets, MOST_NAMES, MOST_VALUES, PriceBucket, SearchPage, SearchQuery,
     Sort, SortBy,

@@ -10,6 +10,7 @@ pub mod codec;
 pub mod commit;
 pub mod committer;
 pub mod memory;
+pub mod read_only;
 pub mod records;
 pub mod redb_store;
 pub mod table;
@@ -17,6 +18,7 @@ pub mod table;
 pub use batch::{Batch, Committed, Conflict};
 pub use codec::Stored;
 pub use committer::{CommitError, Committer, Settled};
+pub use read_only::ReadOnlyStore;
 pub use redb_store::RedbStore;
 pub use table::Table;
 
@@ -37,6 +39,14 @@ pub enum StoreError {
         "the data file was written by a newer program (schema {found}, this one knows {known}); run that program, nothing was changed"
     )]
     Newer { found: u32, known: u32 },
+    #[error("there is no shop in {}", .folder.display())]
+    Missing { folder: PathBuf },
+    #[error("{} holds something else than a shop", .path.display())]
+    NotAShop { path: PathBuf },
+    #[error(
+        "the data file has a table {table:?} that this program does not know; a newer mercat wrote it, so start that one, nothing was changed"
+    )]
+    UnknownTable { table: String },
     #[error("the data file cannot be used")]
     Redb(#[from] redb::Error),
     #[error("the data folder cannot be used")]

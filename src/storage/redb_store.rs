@@ -27,9 +27,9 @@ pub const SCHEMA: u32 = 1;
 
 const SCHEMA_KEY: &[u8] = b"schema";
 
-type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
-const fn definition(name: &'static str) -> Definition {
+pub(super) const fn definition(name: &'static str) -> Definition {
     TableDefinition::new(name)
 }
 
@@ -115,7 +115,7 @@ fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, StoreError
     }
 }
 
-fn schema_of(database: &Database) -> Result<Option<u32>, StoreError> {
+pub(super) fn schema_of(database: &impl ReadableDatabase) -> Result<Option<u32>, StoreError> {
     let transaction = database.begin_read().map_err(redb::Error::from)?;
     let table = match transaction.open_table(definition(Table::Meta.name())) {
         Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
@@ -194,8 +194,8 @@ impl Tx for RedbTx<'_> {
     }
 }
 
-struct RedbSnapshot {
-    transaction: ReadTransaction,
+pub(super) struct RedbSnapshot {
+    pub(super) transaction: ReadTransaction,
 }
 
 impl RedbSnapshot {
