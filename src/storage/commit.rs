@@ -77,13 +77,14 @@ fn check<T: Tx>(
         }
     }
     let mut moved = Moved::new();
+    let mut promises = Promises::new();
     for fact in batch.facts() {
         for movement in &fact.movements {
             let level = match moved.iter().find(|(sku, _)| *sku == movement.sku) {
                 Some((_, level)) => *level,
                 None => booked(tx, levels, &movement.sku)?.level,
             };
-            if let Some(conflict) = check_reservation(tx, movement)? {
+            if let Some(conflict) = check_reservation(tx, &mut promises, movement)? {
                 return Ok(Err(conflict));
             }
             match level.after(&movement.change) {
@@ -112,23 +113,32 @@ fn set(moved: &mut Moved, sku: &Sku, level: Level) {
     }
 }
 
+/// The promises that a batch has made, kept or taken back so far: units, or that there is none.
+type Promises = HashMap<(OrderId, Sku), Option<u32>>;
+
 /// A promise is made once, and kept or taken back once, in full.
 fn check_reservation<T: Tx>(
     tx: &mut T,
+    promises: &mut Promises,
     movement: &Movement,
 ) -> Result<Option<Conflict>, StoreError> {
-    let (order, units) = match movement.change {
-        StockChange::Reserve { order, .. } => (order, None),
+    let (order, before, after) = match movement.change {
+        StockChange::Reserve { order, units, .. } => (order, None, Some(units)),
         StockChange::Release { order, units } | StockChange::Sell { order, units } => {
-            (order, Some(units))
+            (order, Some(units), None)
         }
         StockChange::Return { .. } | StockChange::Adjust { .. } => return Ok(None),
     };
-    let held = reservation(tx, order, &movement.sku)?;
-    if held.map(|reservation| reservation.units) == units {
-        return Ok(None);
+    let name = (order, movement.sku.clone());
+    let held = match promises.get(&name) {
+        Some(held) => *held,
+        None => reservation(tx, order, &movement.sku)?.map(|reservation| reservation.units),
+    };
+    if held != before {
+        return Ok(Some(Conflict::Reservation { order, sku: movement.sku.clone() }));
     }
-    Ok(Some(Conflict::Reservation { order, sku: movement.sku.clone() }))
+    promises.insert(name, after);
+    Ok(None)
 }
 
 fn reservation<T: Tx>(
