@@ -127,6 +127,13 @@ impl<V, R> Ask<V, R> {
         }
     }
 
+    /// Says no because what was handed over failed; gives back what is still owed under the key.
+    pub fn fail(self, refusal: Refusal<R>) -> Option<Keyed<V, R>> {
+        let Ask { reply, keyed } = self;
+        Ask { reply, keyed: None }.send(Err(refusal));
+        keyed
+    }
+
     pub fn is_keyed(&self) -> bool {
         self.keyed.is_some()
     }

@@ -4,8 +4,8 @@
 //! the order's own batch turns it into an ordered cart. A cart that is shown or changed is repriced
 //! first, so what it shows is what a checkout charges.
 
-use super::ask::Ask;
-use super::entity::{Entity, Settlement, Step};
+use super::ask::{Ask, Refusal};
+use super::entity::{Entity, Owed, Settlement, Step};
 use super::order::OrderMessage;
 use super::reads::Catalog;
 use super::shard::ShardMessage;
@@ -71,6 +71,7 @@ pub enum CartMessage {
     Lend {
         order: OrderId,
         purpose: Purpose,
+        answer: Owed,
     },
     /// The order gives it back as it was.
     Return {
@@ -128,6 +129,14 @@ pub(super) struct CartActor {
     version: u64,
     cart: Option<Cart>,
     lent: Option<Lent>,
+    /// Who asked while an order's batch, on its way to the disk, changes the cart.
+    waiting: Vec<Waiting>,
+}
+
+enum Waiting {
+    Show(Ask<CartView, CartRefusal>),
+    /// That order already wants it again: it was faster than this cart to hear of its own batch.
+    Lend(Purpose, Owed),
 }
 
 struct Lent {
@@ -149,7 +158,7 @@ impl Entity for CartActor {
             Some((version, cart)) => (version, Some(cart)),
             None => (0, None),
         };
-        Ok(CartActor { id: *id, version, cart, lent: None })
+        Ok(CartActor { id: *id, version, cart, lent: None, waiting: Vec::new() })
     }
 
     fn is_birth(message: &CartMessage) -> bool {
@@ -165,9 +174,12 @@ impl Entity for CartActor {
             CartMessage::Request { request, expected, ask } => {
                 self.request(request, expected, ask, step)
             }
-            CartMessage::Lend { order, purpose } => {
-                let lent = self.lend(order, purpose, step);
-                step.send(ShardMessage::Order(order, OrderMessage::CartLent(lent)));
+            CartMessage::Lend { order, purpose, answer } if self.is_changed_by(order) => {
+                self.waiting.push(Waiting::Lend(purpose, answer));
+            }
+            CartMessage::Lend { order, purpose, answer } => {
+                let lent = self.lend(order, purpose, step).map_err(Refusal::Rejected);
+                step.give(answer, OrderMessage::CartLent(lent));
             }
             CartMessage::Return { order } => {
                 if self.lent.as_ref().is_some_and(|lent| lent.order == order) {
@@ -181,7 +193,7 @@ impl Entity for CartActor {
         }
     }
 
-    fn settled(&mut self, settlement: &Settlement, _: &Committed, _: &mut Step<'_>) {
+    fn settled(&mut self, settlement: &Settlement, _: &Committed, step: &mut Step<'_>) {
         let written = settlement.batch.version_of(&EntityKey::Cart(self.id));
         let Some(version) = written.filter(|version| *version > self.version) else { return };
         // Written by the order it was lent to: what that decided is taken in here.
@@ -194,9 +206,17 @@ impl Entity for CartActor {
         }
         self.version = version;
         self.lent = None;
+        let waiting = std::mem::take(&mut self.waiting);
+        for message in waiting.into_iter().map(Waiting::into_message) {
+            self.serve(message, step);
+        }
     }
 
-    fn last_words(self, _: &Settlement, _: &CommitError, _: &mut Step<'_>) {}
+    fn last_words(self, _: &Settlement, _: &CommitError, step: &mut Step<'_>) {
+        for message in self.waiting.into_iter().map(Waiting::into_message) {
+            step.send(ShardMessage::Cart(self.id, message));
+        }
+    }
 
     fn is_idle(&self) -> bool {
         self.lent.is_none()
@@ -211,6 +231,20 @@ impl Entity for CartActor {
     }
 }
 
+impl Waiting {
+    /// The question, asked again.
+    fn into_message(self) -> CartMessage {
+        match self {
+            Waiting::Show(ask) => {
+                CartMessage::Request { request: CartRequest::Show, expected: None, ask }
+            }
+            Waiting::Lend(purpose, answer) => {
+                CartMessage::Lend { order: answer.order(), purpose, answer }
+            }
+        }
+    }
+}
+
 impl CartActor {
     fn request(
         &mut self,
@@ -219,6 +253,10 @@ impl CartActor {
         ask: Ask<CartView, CartRefusal>,
         step: &mut Step<'_>,
     ) {
+        let is_changing = self.lent.as_ref().is_some_and(|lent| lent.until.is_none());
+        if is_changing && matches!(request, CartRequest::Show) && expected.is_none() {
+            return self.waiting.push(Waiting::Show(ask));
+        }
         let events = match self.decide(request, expected, step) {
             Ok(events) => events,
             Err(refusal) => return ask.reject(refusal),
@@ -384,6 +422,11 @@ impl CartActor {
             }
         }
         step.submit(batch, None);
+    }
+
+    /// Whether a batch of that order, on its way to the disk, changes this cart.
+    fn is_changed_by(&self, order: OrderId) -> bool {
+        self.lent.as_ref().is_some_and(|lent| lent.order == order && lent.until.is_none())
     }
 
     fn is_lent(&self, now: Timestamp) -> bool {

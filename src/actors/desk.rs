@@ -100,6 +100,7 @@ impl Desk {
                 sum.carts += census.carts;
                 sum.orders += census.orders;
                 sum.skus += census.skus;
+                sum.loading += census.loading;
                 sum.bytes += census.bytes;
             }
         }

@@ -14,6 +14,7 @@ use crate::storage::{Batch, Committer, Settled, Store};
 use futures_util::FutureExt;
 use ractor::{Actor, ActorRef, SpawnErr};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -68,8 +69,14 @@ impl Engine {
         let directory = Directory::new(shards);
         let to_shards = directory.clone();
         let sink = move |group: Vec<Settled<Ticket>>| {
-            reads.project(&group);
-            witness(&group);
+            // A panic here would end the one writer. Models that missed a group catch up with the next.
+            let told = AssertUnwindSafe(|| {
+                reads.project(&group);
+                witness(&group);
+            });
+            if catch_unwind(told).is_err() {
+                tracing::error!("a settled group could not be taken into the read models");
+            }
             settle::distribute(group, &to_shards);
         };
         // The writer's thread ends by itself when the last committer is dropped.

@@ -5,11 +5,13 @@
 //! nothing.
 
 use super::ask::Reply;
+use super::directory::Directory;
 use super::env::Env;
+use super::order::OrderMessage;
 use super::providers::ProviderCall;
 use super::shard::ShardMessage;
 use crate::domain::event::EntityKey;
-use crate::domain::{Span, Timestamp};
+use crate::domain::{OrderId, Span, Timestamp};
 use crate::storage::codec::CodecError;
 use crate::storage::{Batch, CommitError, Committed};
 use std::fmt::Debug;
@@ -50,6 +52,8 @@ pub(super) trait Entity: Sized + Send + 'static {
 
 /// A batch after the committer had it.
 pub(super) struct Settlement {
+    /// The entity whose step made it; none of a service's.
+    pub owner: Option<EntityKey>,
     pub batch: Batch,
     pub outcome: Result<Committed, CommitError>,
 }
@@ -57,6 +61,7 @@ pub(super) struct Settlement {
 /// One step of one entity: the time, the shop around it, and what is to be done afterwards.
 pub(super) struct Step<'a> {
     pub env: &'a Env,
+    pub directory: &'a Directory,
     pub now: Timestamp,
     /// Whether batches of this entity are on their way to the disk.
     pub unsettled: bool,
@@ -68,13 +73,50 @@ pub(super) struct Step<'a> {
 #[derive(Default)]
 pub(super) struct Outbox {
     pub messages: Vec<ShardMessage>,
+    pub answers: Vec<(Owed, OrderMessage)>,
     pub batches: Vec<(Batch, Option<Reply>)>,
     pub calls: Vec<ProviderCall>,
     pub later: Vec<(Span, ShardMessage)>,
     pub replies: Vec<Reply>,
 }
 
+/// An answer that an order waits for. It gets one whatever happens to whoever was asked: dropped
+/// ungiven, this says that there will be none.
+pub struct Owed {
+    order: OrderId,
+    directory: Directory,
+    lost: Option<OrderMessage>,
+}
+
+impl Owed {
+    pub(super) fn order(&self) -> OrderId {
+        self.order
+    }
+
+    pub(super) fn give(mut self, answer: OrderMessage) {
+        self.lost = Some(answer);
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        if let Some(message) = self.lost.take() {
+            self.directory.send(ShardMessage::Order(self.order, message));
+        }
+    }
+}
+
 impl Step<'_> {
+    /// What to ask with on behalf of `order`; `lost` is what it hears if nobody answers.
+    pub fn owed(&self, order: OrderId, lost: OrderMessage) -> Owed {
+        Owed { order, directory: self.directory.clone(), lost: Some(lost) }
+    }
+
+    /// Answers an order's question.
+    pub fn give(&mut self, owed: Owed, answer: OrderMessage) {
+        self.out.answers.push((owed, answer));
+    }
+
     pub fn send(&mut self, message: ShardMessage) {
         self.out.messages.push(message);
     }

@@ -8,6 +8,8 @@ use crate::domain::order::RefundAnswer;
 use crate::domain::payment::PaymentAnswer;
 use crate::domain::{Money, OrderId, PaymentId, RefundId};
 use crate::payments::{Attempt, ProviderError};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 /// A question to a provider on behalf of one order.
@@ -70,9 +72,10 @@ pub(super) fn spawn(call: ProviderCall, env: &Env, directory: Directory) {
                             .map(|answer| Told::Refund(refund, answer)),
                     }
                 };
-                tokio::time::timeout(limit, asked)
-                    .await
-                    .unwrap_or(Err(ProviderError::UnknownOutcome))
+                // A provider that panics has not answered either, and the order must hear that.
+                let asked = AssertUnwindSafe(tokio::time::timeout(limit, asked)).catch_unwind();
+                let in_time = asked.await.ok().and_then(Result::ok);
+                in_time.unwrap_or(Err(ProviderError::UnknownOutcome))
             }
         };
         if let Err(error) = &told {

@@ -2,14 +2,16 @@
 //!
 //! Read models take a group in before anybody hears of it, so a page that is asked for after an
 //! answer shows what the answer said. Then every entity that a batch touched gets its receipt, one
-//! message a shard.
+//! message a shard. Answers go out after that: whatever is asked because of one comes to its entity
+//! behind the receipt.
 
 use super::ask::Reply;
 use super::directory::Directory;
 use super::entity::Settlement;
-use super::shard::{Receipt, ShardMessage};
+use super::shard::{Answered, Receipt, ShardMessage};
 use crate::domain::event::EntityKey;
 use crate::storage::Settled;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What the committer hands back with a batch.
@@ -37,31 +39,46 @@ fn lives_in_a_shard(key: &EntityKey) -> bool {
     }
 }
 
-/// Sends the receipts of a settled group to the shards.
+/// Sends the receipts of a settled group to the shards, and the answers after them.
 pub(super) fn distribute(group: Vec<Settled<Ticket>>, directory: &Directory) {
     let mut by_shard: Vec<Vec<Receipt>> = (0..directory.shards()).map(|_| Vec::new()).collect();
-    for Settled { batch, ticket: Ticket { owner, mut reply }, outcome } in group {
+    let mut answers: Vec<Vec<Answered>> = (0..directory.shards()).map(|_| Vec::new()).collect();
+    let mut of_services = Vec::new();
+    for Settled { batch, ticket: Ticket { owner, reply }, outcome } in group {
         let touched = batch.touched();
-        let settlement = Arc::new(Settlement { batch, outcome });
-        let mut receipt = |key: EntityKey, reply: Option<Reply>| {
+        let settlement = Arc::new(Settlement { owner: owner.clone(), batch, outcome });
+        let mut receipt = |key: EntityKey| {
             let settlement = Arc::clone(&settlement);
-            by_shard[directory.shard_of(&key)].push(Receipt { key, settlement, reply });
+            by_shard[directory.shard_of(&key)].push(Receipt { key, settlement });
         };
-        if let Some(owner) = &owner {
-            receipt(owner.clone(), reply.take());
-        }
+        owner.iter().for_each(|owner| receipt(owner.clone()));
         for key in touched {
             if Some(&key) != owner.as_ref() && lives_in_a_shard(&key) {
-                receipt(key, None);
+                receipt(key);
             }
         }
         if let Some(reply) = reply {
-            reply.settle(settlement.outcome.as_ref().map(|_| ()));
+            let answered = Answered { settlement, reply };
+            match &owner {
+                Some(owner) => answers[directory.shard_of(owner)].push(answered),
+                None => of_services.push(answered),
+            }
         }
     }
     for (shard, receipts) in by_shard.into_iter().enumerate() {
         if !receipts.is_empty() {
             directory.send_to(shard, ShardMessage::Settled(receipts));
+        }
+    }
+    for (shard, answers) in answers.into_iter().enumerate() {
+        if !answers.is_empty() {
+            directory.send_to(shard, ShardMessage::Answers(answers));
+        }
+    }
+    for answered in of_services {
+        // In the committer's thread, which nobody's answer may end.
+        if catch_unwind(AssertUnwindSafe(|| answered.send())).is_err() {
+            tracing::error!("an answer panicked");
         }
     }
 }

@@ -31,16 +31,31 @@ pub enum ShardMessage {
     Loaded(EntityKey, Option<Option<Vec<u8>>>),
     /// What became of batches that touched entities of this shard.
     Settled(Vec<Receipt>),
+    /// What is to be said of them, once every shard has its receipts.
+    Answers(Vec<Answered>),
     /// How much is in memory.
     Census(oneshot::Sender<Census>),
+    /// For tests: the whole shard panics.
+    #[cfg(test)]
+    Panic,
 }
 
 /// One entity's part in a settled batch.
 pub struct Receipt {
     pub(super) key: EntityKey,
     pub(super) settlement: Arc<Settlement>,
-    /// The asker's answer, on the receipt of the batch's owner.
-    pub(super) reply: Option<Reply>,
+}
+
+/// The asker's answer, with the batch it rode with.
+pub struct Answered {
+    pub(super) settlement: Arc<Settlement>,
+    pub(super) reply: Reply,
+}
+
+impl Answered {
+    pub(super) fn send(self) {
+        self.reply.settle(self.settlement.outcome.as_ref().map(|_| ()));
+    }
 }
 
 /// Entities in memory.
@@ -49,6 +64,8 @@ pub struct Census {
     pub carts: usize,
     pub orders: usize,
     pub skus: usize,
+    /// Of these, how many are being loaded.
+    pub loading: usize,
     pub bytes: usize,
 }
 
@@ -118,18 +135,21 @@ impl ShardState {
             ShardMessage::Loaded(EntityKey::Sku(id), row) => self.skus.loaded(&id, row, ways),
             ShardMessage::Loaded(_, _) => {}
             ShardMessage::Settled(receipts) => {
-                for Receipt { key, settlement, reply } in receipts {
+                for Receipt { key, settlement } in receipts {
                     match key {
-                        EntityKey::Cart(id) => self.carts.settled(&id, &settlement, reply, ways),
-                        EntityKey::Order(id) => self.orders.settled(&id, &settlement, reply, ways),
-                        EntityKey::Sku(id) => self.skus.settled(&id, &settlement, reply, ways),
+                        EntityKey::Cart(id) => self.carts.settled(&id, &settlement, ways),
+                        EntityKey::Order(id) => self.orders.settled(&id, &settlement, ways),
+                        EntityKey::Sku(id) => self.skus.settled(&id, &settlement, ways),
                         _ => {}
                     }
                 }
             }
+            ShardMessage::Answers(answers) => answers.into_iter().for_each(Answered::send),
             ShardMessage::Census(reply) => {
                 let _ = reply.send(self.census());
             }
+            #[cfg(test)]
+            ShardMessage::Panic => panic!("as the test wants it"),
         }
         self.passivate();
     }
@@ -150,6 +170,7 @@ impl ShardState {
             carts: self.carts.len(),
             orders: self.orders.len(),
             skus: self.skus.len(),
+            loading: self.carts.loading() + self.orders.loading() + self.skus.loading(),
             bytes: self.carts.bytes() + self.orders.bytes() + self.skus.bytes(),
         }
     }
@@ -166,6 +187,9 @@ impl Shell for Ways {
         // settles.
         for message in out.messages.drain(..) {
             parts.directory.send(message);
+        }
+        for (owed, answer) in out.answers.drain(..) {
+            owed.give(answer);
         }
         for (batch, reply) in out.batches.drain(..) {
             let ticket = Ticket { owner: Some(owner.clone()), reply };
@@ -185,6 +209,10 @@ impl Shell for Ways {
         for reply in out.replies.drain(..) {
             reply.settle(Ok(()));
         }
+    }
+
+    fn directory(&self) -> &Directory {
+        &self.parts.directory
     }
 
     fn load(&mut self, key: EntityKey) {

@@ -3,8 +3,8 @@
 //! It answers a hold from memory at once and asks nobody. What is durable it learns from the
 //! receipts of batches that moved it, whoever made them.
 
-use super::ask::{Ask, Reply};
-use super::entity::{Entity, Settlement, Step};
+use super::ask::{Ask, Refusal, Reply};
+use super::entity::{Entity, Owed, Settlement, Step};
 use super::order::OrderMessage;
 use super::shard::ShardMessage;
 use crate::domain::event::{EntityKey, Fact};
@@ -14,6 +14,7 @@ use crate::domain::stock::{
 use crate::domain::{OrderId, Sku, Timestamp};
 use crate::storage::codec::CodecError;
 use crate::storage::{Batch, CommitError, Committed, Conflict, decode_row};
+use std::collections::VecDeque;
 
 pub enum SkuMessage {
     /// An order asks for units; answered to the order.
@@ -21,6 +22,7 @@ pub enum SkuMessage {
         order: OrderId,
         units: u32,
         expires_at: Timestamp,
+        answer: Owed,
     },
     /// The order needs them no more and has handed nothing over.
     Forget {
@@ -45,6 +47,10 @@ pub(super) struct SkuActor {
     /// Of the row that the level is from.
     version: u64,
     stock: Stock,
+    /// A command's batch is on its way. The next one waits for it: two figures that staff set are
+    /// built on each other, and the guard in the store sees no more than differences.
+    is_changing: bool,
+    waiting: VecDeque<(StockCommand, Ask<Level, StockRejection>)>,
 }
 
 impl Entity for SkuActor {
@@ -57,7 +63,8 @@ impl Entity for SkuActor {
 
     fn wake(sku: &Sku, row: Option<&[u8]>) -> Result<SkuActor, CodecError> {
         let (version, level) = row.map(decode_row).transpose()?.unwrap_or_default();
-        Ok(SkuActor { sku: sku.clone(), version, stock: Stock::new(level) })
+        let (stock, is_changing, waiting) = (Stock::new(level), false, VecDeque::new());
+        Ok(SkuActor { sku: sku.clone(), version, stock, is_changing, waiting })
     }
 
     fn is_birth(_: &SkuMessage) -> bool {
@@ -70,16 +77,19 @@ impl Entity for SkuActor {
 
     fn serve(&mut self, message: SkuMessage, step: &mut Step<'_>) {
         match message {
-            SkuMessage::Hold { order, units, expires_at } => {
+            SkuMessage::Hold { order, units, expires_at, answer } => {
                 let held = self.stock.hold(order, units, expires_at, step.now);
-                let answer = OrderMessage::Held { sku: self.sku.clone(), held };
-                step.send(ShardMessage::Order(order, answer));
+                let held = held.map_err(Refusal::Rejected);
+                step.give(answer, OrderMessage::Held { sku: self.sku.clone(), held });
             }
             SkuMessage::Forget { order } => self.stock.forget(order),
             SkuMessage::HandedOver { order, units } => {
                 if let Some(units) = units {
                     self.stock.hand_over(order, units);
                 }
+            }
+            SkuMessage::Command { command, ask } if self.is_changing => {
+                self.waiting.push_back((command, ask));
             }
             SkuMessage::Command { command, ask } => self.command(command, ask, step),
             #[cfg(test)]
@@ -88,12 +98,19 @@ impl Entity for SkuActor {
     }
 
     fn settled(&mut self, settlement: &Settlement, committed: &Committed, step: &mut Step<'_>) {
+        let is_own = settlement.owner.as_ref() == Some(&EntityKey::Sku(self.sku.clone()));
         for fact in settlement.batch.facts() {
+            if is_own && !matches!(fact.fact, Fact::Stock(_, StockEvent::RanLow { .. })) {
+                self.is_changing = false;
+            }
             for movement in fact.movements.iter().filter(|movement| movement.sku == self.sku) {
                 match movement.change {
                     Change::Reserve { order, .. } => self.stock.forget(order),
-                    Change::Adjust { delta } => self.stock.adjusted(delta),
-                    Change::Release { .. } | Change::Sell { .. } | Change::Return { .. } => {}
+                    Change::Adjust { delta } if is_own => self.stock.adjusted(delta),
+                    Change::Adjust { .. }
+                    | Change::Release { .. }
+                    | Change::Sell { .. }
+                    | Change::Return { .. } => {}
                 }
             }
         }
@@ -106,9 +123,18 @@ impl Entity for SkuActor {
             self.stock.booked(*level);
             self.tell_if_low(&before, level, step);
         }
+        while !self.is_changing
+            && let Some((command, ask)) = self.waiting.pop_front()
+        {
+            self.command(command, ask, step);
+        }
     }
 
-    fn last_words(self, settlement: &Settlement, error: &CommitError, _: &mut Step<'_>) {
+    fn last_words(self, settlement: &Settlement, error: &CommitError, step: &mut Step<'_>) {
+        for (command, ask) in self.waiting {
+            let command = SkuMessage::Command { command, ask };
+            step.send(ShardMessage::Sku(self.sku.clone(), command));
+        }
         if let CommitError::Conflict(Conflict::Stock { sku, .. }) = error
             && *sku == self.sku
         {
@@ -117,11 +143,11 @@ impl Entity for SkuActor {
     }
 
     fn is_idle(&self) -> bool {
-        self.stock.is_settled()
+        self.stock.is_settled() && !self.is_changing && self.waiting.is_empty()
     }
 
     fn heap_bytes(&self) -> usize {
-        self.sku.as_str().len() + self.stock.promises() * 64
+        self.sku.as_str().len() + self.stock.promises() * 64 + self.waiting.len() * 200
     }
 }
 
@@ -140,6 +166,7 @@ impl SkuActor {
         let mut level = self.stock.ahead();
         for event in events {
             let mut movements = Vec::new();
+            self.is_changing = true;
             match event {
                 StockEvent::Adjusted { delta, .. } => {
                     movements

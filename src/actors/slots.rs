@@ -4,10 +4,11 @@
 //! running ahead of the disk demands: an entity is loaded only when everything handed over for it is
 //! settled, and is forgotten as soon as a batch that touched it failed or its step panicked.
 
-use super::ask::Reply;
+use super::directory::Directory;
 use super::entity::{Entity, Outbox, Settlement, Step};
 use super::env::Env;
 use crate::domain::event::EntityKey;
+use crate::storage::CommitError;
 use lru::LruCache;
 use std::collections::VecDeque;
 use std::mem;
@@ -36,6 +37,8 @@ struct Waiting<M> {
     messages: VecDeque<M>,
     /// Whether its row was asked for.
     asked: bool,
+    /// Whether a batch that touched it was settled since: the row that comes may be older.
+    outdated: bool,
 }
 
 /// What the shard does for its slots: it owns the ways out.
@@ -44,6 +47,7 @@ pub(super) trait Shell {
     /// Carries out what a step of `owner` wants done.
     fn flush(&mut self, owner: EntityKey, out: &mut Outbox);
     fn load(&mut self, key: EntityKey);
+    fn directory(&self) -> &Directory;
 }
 
 impl<E: Entity> Slots<E> {
@@ -53,6 +57,11 @@ impl<E: Entity> Slots<E> {
 
     pub fn len(&self) -> usize {
         self.seats.len()
+    }
+
+    /// How many are not in memory and are waited for.
+    pub fn loading(&self) -> usize {
+        self.seats.iter().filter(|(_, seat)| matches!(seat.slot, Slot::Loading(_))).count()
     }
 
     /// Bytes of memory that these entities take, with their seats.
@@ -74,11 +83,18 @@ impl<E: Entity> Slots<E> {
             self.seats.push(id.clone(), Seat { slot, unsettled: 0, bytes: 0 });
         }
         let Some(seat) = self.seats.get_mut(id) else { return };
-        if E::announces_batch(&message) {
+        let announced = E::announces_batch(&message);
+        if announced {
             seat.unsettled += 1;
         }
         match &mut seat.slot {
-            Slot::Live(_) => self.step(id, shell, |entity, step| entity.serve(message, step)),
+            Slot::Live(_) => {
+                if !self.step(id, shell, |entity, step| entity.serve(message, step)) {
+                    self.load_if_settled(id, shell);
+                }
+            }
+            // The row that is loaded when the batch is settled knows of it.
+            Slot::Loading(_) if announced => {}
             Slot::Loading(waiting) => {
                 waiting.messages.push_back(message);
                 self.load_if_settled(id, shell);
@@ -91,9 +107,9 @@ impl<E: Entity> Slots<E> {
         let Some(seat) = self.seats.get_mut(id) else { return };
         let Slot::Loading(waiting) = &mut seat.slot else { return };
         waiting.asked = false;
-        if seat.unsettled > 0 {
+        if seat.unsettled > 0 || mem::take(&mut waiting.outdated) {
             // Something was handed over since it was asked for: the row may be older than that.
-            return;
+            return self.load_if_settled(id, shell);
         }
         let Some(entity) = row.and_then(|row| match E::wake(id, row.as_deref()) {
             Ok(entity) => Some(entity),
@@ -111,7 +127,7 @@ impl<E: Entity> Slots<E> {
         for message in messages {
             match self.seats.peek_mut(id).map(|seat| &mut seat.slot) {
                 Some(Slot::Live(_)) => {
-                    self.step(id, shell, |entity, step| entity.serve(message, step))
+                    self.step(id, shell, |entity, step| entity.serve(message, step));
                 }
                 Some(Slot::Loading(waiting)) => waiting.messages.push_back(message),
                 None => return,
@@ -120,41 +136,33 @@ impl<E: Entity> Slots<E> {
         self.load_if_settled(id, shell);
     }
 
-    /// A batch that touched the entity is durable or failed. The reply of its owner goes out after
-    /// the entity has taken that in.
-    pub fn settled(
-        &mut self,
-        id: &E::Id,
-        settlement: &Settlement,
-        reply: Option<Reply>,
-        shell: &mut impl Shell,
-    ) {
-        if let Some(seat) = self.seats.peek_mut(id) {
+    /// A batch that touched the entity is durable or failed.
+    pub fn settled(&mut self, id: &E::Id, settlement: &Settlement, shell: &mut impl Shell) {
+        let Some(seat) = self.seats.peek_mut(id) else { return };
+        // A service's batch was not announced, and nothing here was built on it.
+        let is_counted = settlement.owner.is_some();
+        if is_counted {
             seat.unsettled = seat.unsettled.saturating_sub(1);
-            match &settlement.outcome {
-                Ok(committed) => {
-                    if matches!(seat.slot, Slot::Live(_)) {
-                        self.step(id, shell, |entity, step| {
-                            entity.settled(settlement, committed, step)
-                        });
-                    }
-                }
-                Err(error) => self.forget(id, shell, |entity, step| {
-                    entity.last_words(settlement, error, step);
-                }),
+        }
+        match (&settlement.outcome, &mut seat.slot) {
+            (_, Slot::Loading(waiting)) => waiting.outdated = waiting.asked,
+            (Ok(committed), Slot::Live(_)) => {
+                self.step(id, shell, |entity, step| entity.settled(settlement, committed, step));
             }
-            self.load_if_settled(id, shell);
+            (Err(CommitError::Conflict(_)), Slot::Live(_)) if !is_counted => {}
+            (Err(error), Slot::Live(_)) => self.forget(id, shell, |entity, step| {
+                entity.last_words(settlement, error, step);
+            }),
         }
-        if let Some(reply) = reply {
-            reply.settle(settlement.outcome.as_ref().map(|_| ()));
-        }
+        self.load_if_settled(id, shell);
     }
 
     /// Drops the least recently used idle entities until these take at most `bound` bytes.
     pub fn passivate(&mut self, bound: usize) {
-        let mut tries = self.seats.len();
-        while self.bytes > bound && tries > 0 {
-            tries -= 1;
+        for _ in 0..self.seats.len().min(LOOKS) {
+            if self.bytes <= bound {
+                return;
+            }
             let Some((id, seat)) = self.seats.pop_lru() else { return };
             let idle = matches!(&seat.slot, Slot::Live(entity) if entity.is_idle());
             if idle && seat.unsettled == 0 {
@@ -165,32 +173,32 @@ impl<E: Entity> Slots<E> {
         }
     }
 
-    /// Runs one step; a panic loses the entity's memory and nothing else.
+    /// Runs one step; a panic loses the entity's memory and nothing else. Says whether it went well.
     fn step(
         &mut self,
         id: &E::Id,
         shell: &mut impl Shell,
         run: impl FnOnce(&mut E, &mut Step<'_>),
-    ) {
-        let Some(seat) = self.seats.peek_mut(id) else { return };
-        let Slot::Live(entity) = &mut seat.slot else { return };
+    ) -> bool {
+        let Some(seat) = self.seats.peek_mut(id) else { return true };
+        let Slot::Live(entity) = &mut seat.slot else { return true };
         let mut out = Outbox::default();
-        let env = shell.env();
+        let (env, directory) = (shell.env(), shell.directory());
         let unsettled = seat.unsettled > 0;
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            run(entity, &mut Step { env, now: env.now(), unsettled, out: &mut out });
+            run(entity, &mut Step { env, directory, now: env.now(), unsettled, out: &mut out });
         }));
         if ran.is_err() {
             tracing::error!(entity = %E::key(id), "a step panicked; the entity is loaded afresh");
             self.forget(id, shell, |_, _| {});
-            self.load_if_settled(id, shell);
-            return;
+            return false;
         }
         seat.unsettled += out.batches.len() as u32;
         let bytes = SEAT_BYTES + size_of::<E>() + size_of::<Seat<E>>() + entity.heap_bytes();
         self.bytes = self.bytes + bytes - seat.bytes as usize;
         seat.bytes = bytes as u32;
         shell.flush(E::key(id), &mut out);
+        true
     }
 
     /// Forgets what is in memory. What it had to say is sent, without running ahead any further.
@@ -201,11 +209,14 @@ impl<E: Entity> Slots<E> {
         last_words: impl FnOnce(E, &mut Step<'_>),
     ) {
         let Some(seat) = self.seats.peek_mut(id) else { return };
+        if matches!(seat.slot, Slot::Loading(_)) {
+            return;
+        }
         let Slot::Live(entity) = mem::replace(&mut seat.slot, Slot::waiting()) else { return };
         let mut out = Outbox::default();
-        let env = shell.env();
+        let (env, directory) = (shell.env(), shell.directory());
         let unsettled = seat.unsettled > 0;
-        let mut step = Step { env, now: env.now(), unsettled, out: &mut out };
+        let mut step = Step { env, directory, now: env.now(), unsettled, out: &mut out };
         if catch_unwind(AssertUnwindSafe(|| last_words(*entity, &mut step))).is_ok() {
             seat.unsettled += out.batches.len() as u32;
             shell.flush(E::key(id), &mut out);
@@ -235,11 +246,19 @@ impl<E: Entity> Slots<E> {
     }
 }
 
+/// The most entities looked at for dropping after one message: where all are busy, looking at each
+/// of them every time would be slow, and a message brings one entity at most.
+const LOOKS: usize = 32;
+
 /// What the map itself spends on an entity: its node and its place in the index.
 const SEAT_BYTES: usize = 64;
 
 impl<E: Entity> Slot<E> {
     fn waiting() -> Slot<E> {
-        Slot::Loading(Box::new(Waiting { messages: VecDeque::new(), asked: false }))
+        Slot::Loading(Box::new(Waiting {
+            messages: VecDeque::new(),
+            asked: false,
+            outdated: false,
+        }))
     }
 }

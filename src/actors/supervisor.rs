@@ -22,6 +22,8 @@ pub(super) type Start =
 
 pub(super) enum SupervisorMessage {
     StartAgain(usize),
+    /// The child may have lived long enough for its next pause to be short again.
+    Settled(usize, ActorId),
 }
 
 pub(super) struct Supervisor;
@@ -69,11 +71,27 @@ impl Actor for Supervisor {
         message: SupervisorMessage,
         tree: &mut Tree,
     ) -> Result<(), ActorProcessingErr> {
-        let SupervisorMessage::StartAgain(place) = message;
+        let place = match message {
+            SupervisorMessage::StartAgain(place) => place,
+            SupervisorMessage::Settled(place, id) => {
+                let child = tree.children.get_mut(place);
+                if let Some((_, _, pause)) = child.filter(|(_, running, _)| *running == Some(id)) {
+                    *pause = Pause(SHORTEST);
+                }
+                return Ok(());
+            }
+        };
         let Some((child, running, pause)) = tree.children.get_mut(place) else { return Ok(()) };
+        if tree.vitals.closing.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         tree.vitals.restarts.fetch_add(1, Ordering::Relaxed);
         match (child.start)(myself.get_cell()).await {
-            Ok(started) => *running = Some(started.get_id()),
+            Ok(started) => {
+                let id = started.get_id();
+                *running = Some(id);
+                myself.send_after(LONGEST, move || SupervisorMessage::Settled(place, id));
+            }
             Err(error) => {
                 tracing::error!(child = child.name, %error, "could not be started again");
                 myself.send_after(pause.next(), move || SupervisorMessage::StartAgain(place));
@@ -100,6 +118,9 @@ impl Actor for Supervisor {
             tree.children.iter_mut().enumerate().find(|(_, (_, running, _))| *running == Some(who));
         if let Some((place, (child, running, pause))) = found {
             *running = None;
+            if tree.vitals.closing.load(Ordering::Relaxed) {
+                return Ok(());
+            }
             let pause = pause.next();
             tracing::error!(
                 child = child.name,

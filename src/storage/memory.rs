@@ -44,6 +44,11 @@ impl MemoryStore {
         self.lock().faults.extend(faults);
     }
 
+    /// Takes back what was injected and not met yet.
+    pub fn clear_faults(&self) {
+        self.lock().faults.clear();
+    }
+
     /// Writes a row past all rules, for tests that plant a fault.
     pub fn plant(&self, table: Table, key: &[u8], value: Option<&[u8]>) {
         let mut state = self.lock();

@@ -23,6 +23,9 @@ use tokio::sync::oneshot;
 enum SweeperMessage {
     /// One round; `done` is told how many entities were sent for.
     Sweep { done: Option<oneshot::Sender<usize>> },
+    /// For tests: it panics.
+    #[cfg(test)]
+    Panic,
 }
 
 struct Sweeper;
@@ -32,6 +35,8 @@ struct SweeperParts {
     store: Arc<dyn Store>,
     directory: Directory,
     clock: Arc<dyn Clock>,
+    /// Where the next round begins: behind those that the last one had no room for.
+    from: Vec<u8>,
 }
 
 /// Asks for a round out of turn.
@@ -45,6 +50,12 @@ impl SweeperHandle {
         self.0.send(SweeperMessage::Sweep { done: Some(done) });
         swept.await.unwrap_or(0)
     }
+
+    /// For tests: has the job panic.
+    #[cfg(test)]
+    pub(in super::super) fn die(&self) {
+        self.0.send(SweeperMessage::Panic);
+    }
 }
 
 /// The job, and how to ask it for a round.
@@ -55,7 +66,7 @@ pub fn sweeper_service(
 ) -> (SweeperHandle, Service) {
     let address = Address::vacant();
     let handle = SweeperHandle(address.clone());
-    let parts = SweeperParts { store, directory, clock };
+    let parts = SweeperParts { store, directory, clock, from: Vec::new() };
     (handle, Service::new("sweeper", || Sweeper, parts, move |mailbox| address.install(mailbox)))
 }
 
@@ -84,7 +95,11 @@ impl Actor for Sweeper {
         message: SweeperMessage,
         parts: &mut SweeperParts,
     ) -> Result<(), ActorProcessingErr> {
-        let SweeperMessage::Sweep { done } = message;
+        let done = match message {
+            SweeperMessage::Sweep { done } => done,
+            #[cfg(test)]
+            SweeperMessage::Panic => panic!("as the test wants it"),
+        };
         match parts.sweep() {
             Ok(sent) => {
                 let _ = done.map(|done| done.send(sent));
@@ -98,7 +113,7 @@ impl Actor for Sweeper {
 }
 
 impl SweeperParts {
-    fn sweep(&self) -> Result<usize, StoreError> {
+    fn sweep(&mut self) -> Result<usize, StoreError> {
         let due = self.due()?;
         let sent = due.len();
         for (due, entity) in due {
@@ -115,12 +130,15 @@ impl SweeperParts {
         Ok(sent)
     }
 
-    fn due(&self) -> Result<Vec<(Timestamp, EntityKey)>, StoreError> {
+    /// As many as one round has room for. The next round goes on from there, so that orders whose
+    /// provider is silent do not stand before all others for ever.
+    fn due(&mut self) -> Result<Vec<(Timestamp, EntityKey)>, StoreError> {
         let to = timed_key(self.clock.now(), &[0xff]);
+        let from = std::mem::take(&mut self.from);
         let mut due = Vec::new();
         self.store.snapshot()?.scan(
             Table::Expiries,
-            &[],
+            &from,
             Some(&to),
             Direction::Forward,
             &mut |key, _| {
@@ -128,10 +146,10 @@ impl SweeperParts {
                     .and_then(|(at, name)| Some((at, parse_entity_prefix(name)?)));
                 due.extend(read);
                 if due.len() < MOST_A_ROUND {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
+                    return ControlFlow::Continue(());
                 }
+                self.from = [key, &[0]].concat();
+                ControlFlow::Break(())
             },
         )?;
         Ok(due)

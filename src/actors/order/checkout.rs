@@ -3,13 +3,13 @@
 //! Nothing in here is durable until everything is: prices are those of the cart, units are held on
 //! all lines or on none, and one batch makes it all true at once.
 
-use super::super::ask::Ask;
+use super::super::ask::{Ask, Refusal, Reply};
 use super::super::cart::{CartMessage, Loan, LoanRefusal, PriceChange, Purpose};
 use super::super::entity::Step;
 use super::super::shard::ShardMessage;
 use super::super::sku::SkuMessage;
 use super::process::Waiter;
-use super::{OrderActor, OrderView};
+use super::{OrderActor, OrderMessage, OrderView};
 use crate::domain::cart::{Cart, CartCommand, CartRejection};
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::order::{Collected, Order, OrderCommand, OrderLine, OrderRejection, Placed};
@@ -81,6 +81,8 @@ struct Holding {
     placed: Box<Placed>,
     unanswered: usize,
     shorts: Vec<Short>,
+    /// Whether a SKU could not say.
+    unavailable: bool,
 }
 
 impl OrderActor {
@@ -96,61 +98,83 @@ impl OrderActor {
         let cart = request.cart;
         let hold_until = step.now.plus(step.env.settings.hold_for);
         self.checkout = Some(Box::new(Checkout { request, ask, hold_until, holding: None }));
-        let lend = CartMessage::Lend { order: self.id, purpose: Purpose::CheckOut };
+        self.borrow(cart, Purpose::CheckOut, step);
+    }
+
+    pub(super) fn borrow(&self, cart: CartId, purpose: Purpose, step: &mut Step<'_>) {
+        let answer = step.owed(self.id, OrderMessage::CartLent(Err(Refusal::Unavailable)));
+        let lend = CartMessage::Lend { order: self.id, purpose, answer };
         step.send(ShardMessage::Cart(cart, lend));
     }
 
-    pub(super) fn cart_lent(&mut self, lent: Result<Loan, LoanRefusal>, step: &mut Step<'_>) {
+    pub(super) fn cart_lent(
+        &mut self,
+        lent: Result<Loan, Refusal<LoanRefusal>>,
+        step: &mut Step<'_>,
+    ) {
         let Some(mut checkout) = self.checkout.take() else { return };
         let loan = match lent {
             Ok(loan) => loan,
-            Err(refusal) => return checkout.ask.reject(refusal.into()),
+            Err(Refusal::Rejected(refusal)) => return checkout.ask.reject(refusal.into()),
+            Err(Refusal::Unavailable) => return checkout.ask.send(Err(Refusal::Unavailable)),
         };
         let placed = match self.quote(&checkout, &loan.cart, step) {
             Ok(placed) => placed,
-            Err(refusal) => return self.call_off(*checkout, refusal, step),
+            Err(refusal) => return self.call_off(*checkout, Refusal::Rejected(refusal), step),
         };
         for line in &placed.lines {
             let (order, units, expires_at) = (self.id, line.quantity, checkout.hold_until);
-            let hold = SkuMessage::Hold { order, units, expires_at };
+            let lost =
+                OrderMessage::Held { sku: line.sku.clone(), held: Err(Refusal::Unavailable) };
+            let answer = step.owed(order, lost);
+            let hold = SkuMessage::Hold { order, units, expires_at, answer };
             step.send(ShardMessage::Sku(line.sku.clone(), hold));
         }
         let unanswered = placed.lines.len();
-        checkout.holding = Some(Holding { loan, placed, unanswered, shorts: Vec::new() });
+        let (shorts, unavailable) = (Vec::new(), false);
+        checkout.holding = Some(Holding { loan, placed, unanswered, shorts, unavailable });
         self.checkout = Some(checkout);
     }
 
-    pub(super) fn held(&mut self, sku: Sku, held: Result<(), StockRejection>, step: &mut Step<'_>) {
+    pub(super) fn held(
+        &mut self,
+        sku: Sku,
+        held: Result<(), Refusal<StockRejection>>,
+        step: &mut Step<'_>,
+    ) {
         let holding = self.checkout.as_mut().and_then(|checkout| checkout.holding.as_mut());
         let Some(holding) = holding else {
             // The checkout that asked is gone; nobody needs the units.
             let forget = SkuMessage::Forget { order: self.id };
             return step.send(ShardMessage::Sku(sku, forget));
         };
-        if let Err(rejection) = held {
-            let lines = &holding.placed.lines;
-            let wanted = lines.iter().find(|line| line.sku == sku).map_or(0, |line| line.quantity);
-            holding.shorts.push(Short { sku, wanted, available: left(&rejection) });
+        match held {
+            Ok(()) => {}
+            Err(Refusal::Unavailable) => holding.unavailable = true,
+            Err(Refusal::Rejected(rejection)) => {
+                let lines = &holding.placed.lines;
+                let wanted = lines.iter().find(|line| line.sku == sku);
+                let wanted = wanted.map_or(0, |line| line.quantity);
+                holding.shorts.push(Short { sku, wanted, available: left(&rejection) });
+            }
         }
         holding.unanswered -= 1;
         if holding.unanswered > 0 {
             return;
         }
         let Some(checkout) = self.checkout.take() else { return };
-        match &checkout.holding {
-            Some(holding) if holding.shorts.is_empty() && step.now < checkout.hold_until => {
-                self.write(*checkout, step);
-            }
-            Some(holding) if holding.shorts.is_empty() => {
-                // The holds lapsed while the answers were on their way; the shopper tries again.
-                self.call_off(*checkout, CheckoutRefusal::CartChanged, step);
-            }
-            Some(holding) => {
-                let refusal = CheckoutRefusal::OutOfStock(holding.shorts.clone());
-                self.call_off(*checkout, refusal, step);
-            }
-            None => {}
-        }
+        let Some(holding) = &checkout.holding else { return };
+        let refusal = if !holding.shorts.is_empty() {
+            Refusal::Rejected(CheckoutRefusal::OutOfStock(holding.shorts.clone()))
+        } else if holding.unavailable {
+            Refusal::Unavailable
+        } else if step.now >= checkout.hold_until {
+            // The holds lapsed while the answers were on their way; the shopper tries again.
+            Refusal::Rejected(CheckoutRefusal::CartChanged)
+        } else {
+            return self.write(*checkout, step);
+        };
+        self.call_off(*checkout, refusal, step);
     }
 
     /// Prices the cart as the order will have it.
@@ -231,11 +255,11 @@ impl OrderActor {
             (Ok(events), Ok(())) => events,
             (Err(rejection), _) => {
                 self.give_back(request.cart, lines, step);
-                return ask.reject(rejection.into());
+                return refuse(ask, Refusal::Rejected(rejection.into()), step);
             }
             (_, Err(rejection)) => {
                 self.give_back(request.cart, lines, step);
-                return ask.reject(rejection.into());
+                return refuse(ask, Refusal::Rejected(rejection.into()), step);
             }
         };
         step.send(ShardMessage::Cart(request.cart, CartMessage::HandedOver { order: self.id }));
@@ -248,11 +272,11 @@ impl OrderActor {
         self.hand_over(events, batch, step);
     }
 
-    fn call_off(&self, checkout: Checkout, refusal: CheckoutRefusal, step: &mut Step<'_>) {
+    fn call_off(&self, checkout: Checkout, refusal: Refusal<CheckoutRefusal>, step: &mut Step<'_>) {
         let held = checkout.holding.iter().flat_map(|holding| &holding.placed.lines);
         let lines = held.map(|line| (line.sku.clone(), line.quantity)).collect();
         self.give_back(checkout.request.cart, lines, step);
-        checkout.ask.reject(refusal);
+        refuse(checkout.ask, refusal, step);
     }
 
     fn give_back(&self, cart: CartId, lines: Vec<(Sku, u32)>, step: &mut Step<'_>) {
@@ -261,6 +285,15 @@ impl OrderActor {
             step.send(ShardMessage::Sku(sku, SkuMessage::Forget { order: self.id }));
         }
     }
+}
+
+/// Says no after what was borrowed is on its way back, so that the next try finds it there.
+fn refuse(
+    ask: Ask<OrderView, CheckoutRefusal>,
+    refusal: Refusal<CheckoutRefusal>,
+    step: &mut Step<'_>,
+) {
+    step.out.replies.push(Reply::new(move |_| ask.send(Err(refusal))));
 }
 
 /// Puts the cart's turn into an ordered one into the batch.

@@ -12,7 +12,7 @@ mod process;
 pub use checkout::{CheckoutRefusal, CheckoutRequest, Short};
 pub use process::{ChangeRefusal, OrderChange};
 
-use super::ask::{Ask, Keyed};
+use super::ask::{Ask, Keyed, Refusal};
 use super::cart::{Loan, LoanRefusal};
 use super::entity::{Entity, Settlement, Step};
 use super::providers::Told;
@@ -42,11 +42,11 @@ pub enum OrderMessage {
         ask: Ask<OrderView, CheckoutRefusal>,
     },
     /// The cart's answer.
-    CartLent(Result<Loan, LoanRefusal>),
+    CartLent(Result<Loan, Refusal<LoanRefusal>>),
     /// A SKU's answer.
     Held {
         sku: Sku,
-        held: Result<(), StockRejection>,
+        held: Result<(), Refusal<StockRejection>>,
     },
     /// The provider's answer.
     Told(Result<Told, ProviderError>),
@@ -65,6 +65,8 @@ pub enum OrderMessage {
     Refresh {
         done: oneshot::Sender<()>,
     },
+    /// The pause after a provider's silence is over.
+    Retry,
     /// The time of an expiry row has come.
     Due {
         due: Timestamp,
@@ -87,6 +89,12 @@ pub(super) struct OrderActor {
     attempted: bool,
     /// A question to the provider is under way.
     asking: bool,
+    /// That question was asked to see whether there is news, not because of a step to be taken.
+    looking: bool,
+    /// The provider was silent, and a timer will ask it again.
+    pausing: bool,
+    /// The provider never saw the attempt, and is being told to refuse it should it still come.
+    sealing: bool,
     /// Events that wait for the cart, so that it reopens in the same batch.
     reopening: Option<Reopening>,
     waiting: Vec<Waiter>,
@@ -114,6 +122,9 @@ impl Entity for OrderActor {
             token: None,
             attempted: version > 0,
             asking: false,
+            looking: false,
+            pausing: false,
+            sealing: false,
             reopening: None,
             waiting: Vec::new(),
             retry_after: None,
@@ -132,7 +143,7 @@ impl Entity for OrderActor {
         match message {
             OrderMessage::Place { request, ask } => self.place(request, ask, step),
             OrderMessage::CartLent(lent) if self.reopening.is_some() => {
-                self.reopen_with(lent.ok(), step)
+                self.reopen_with(lent, step)
             }
             OrderMessage::CartLent(lent) => self.cart_lent(lent, step),
             OrderMessage::Held { sku, held } => self.held(sku, held, step),
@@ -142,6 +153,7 @@ impl Entity for OrderActor {
             }
             OrderMessage::Drive { owed, done } => self.resume(owed, done, step),
             OrderMessage::Refresh { done } => self.refresh(done, step),
+            OrderMessage::Retry => self.retry(step),
             OrderMessage::Due { due } => self.due(due, step),
             #[cfg(test)]
             OrderMessage::Panic => panic!("as the test wants it"),
@@ -152,10 +164,8 @@ impl Entity for OrderActor {
         self.drive(step);
     }
 
-    fn last_words(self, _: &Settlement, error: &CommitError, _: &mut Step<'_>) {
-        for waiter in self.waiting {
-            waiter.fail(error);
-        }
+    fn last_words(self, settlement: &Settlement, error: &CommitError, step: &mut Step<'_>) {
+        self.go_on_afresh(settlement, error, step);
     }
 
     fn is_idle(&self) -> bool {
@@ -163,6 +173,8 @@ impl Entity for OrderActor {
             && !self.asking
             && self.reopening.is_none()
             && self.waiting.is_empty()
+            // Without the token, an attempt that never arrived could not be made again.
+            && self.token.is_none()
     }
 
     fn heap_bytes(&self) -> usize {

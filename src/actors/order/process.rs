@@ -5,8 +5,8 @@
 //! is pending. An attempt of which nothing is known is looked up, never simply repeated.
 
 use super::super::ask::{Ask, Keyed, Refusal, Reply};
-use super::super::cart::{CartMessage, Loan, Purpose};
-use super::super::entity::Step;
+use super::super::cart::{CartMessage, Loan, LoanRefusal, Purpose};
+use super::super::entity::{Settlement, Step};
 use super::super::providers::{ProviderCall, Question, Told};
 use super::super::shard::ShardMessage;
 use super::super::sku::SkuMessage;
@@ -44,7 +44,11 @@ pub enum ChangeRefusal {
 /// Somebody who waits until the order rests.
 pub(super) enum Waiter {
     Checkout(Ask<OrderView, CheckoutRefusal>),
-    Change(Ask<OrderView, ChangeRefusal>),
+    Change {
+        ask: Ask<OrderView, ChangeRefusal>,
+        /// Whether a refund that was refused is the answer.
+        cancels: bool,
+    },
     Driver(oneshot::Sender<()>),
 }
 
@@ -118,6 +122,7 @@ impl OrderActor {
         let Some(next) = order.next() else { return self.answer_now(step) };
         let payment = order.payment.id;
         let question = match next {
+            Next::Authorize if self.sealing => Question::Void(payment),
             Next::Authorize => match self.token.take() {
                 Some(token) if !self.attempted => {
                     self.attempted = true;
@@ -145,30 +150,39 @@ impl OrderActor {
 
     pub(super) fn told(&mut self, told: Result<Told, ProviderError>, step: &mut Step<'_>) {
         self.asking = false;
+        let looked = std::mem::take(&mut self.looking);
         let Some(order) = &self.order else { return };
+        let is_pending = order.payment.state == PaymentState::Pending;
+        let is_sealed = self.sealing && is_pending && order.ending == Ending::Live;
         let refund = step.env.ids.refund();
         let command = match told {
             Err(_) => return self.ask_again_later(step),
+            Ok(Told::Payment(PaymentAnswer::Voided)) if is_sealed => {
+                let reason = "the payment was interrupted; nothing was taken".to_owned();
+                OrderCommand::TakePayment { answer: PaymentAnswer::Declined { reason }, refund }
+            }
             Ok(Told::Payment(answer)) => OrderCommand::TakePayment { answer, refund },
             Ok(Told::Refund(refund, answer)) => OrderCommand::TakeRefund { refund, answer },
-            Ok(Told::NeverSeen) if order.payment.state != PaymentState::Pending => {
-                return self.ask_again_later(step);
-            }
+            Ok(Told::NeverSeen) if !is_pending => return self.ask_again_later(step),
             Ok(Told::NeverSeen) if self.token.is_some() => {
                 self.attempted = false;
                 return self.drive(step);
             }
             Ok(Told::NeverSeen) => {
-                let reason = "the payment was interrupted; nothing was taken".to_owned();
-                OrderCommand::TakePayment { answer: PaymentAnswer::Declined { reason }, refund }
+                // It may still be on its way there. Money must not come for an order that ended.
+                self.sealing = true;
+                return self.drive(step);
             }
         };
         match Order::decide(Some(order), command, step.now) {
             Ok(events) if events.is_empty() && order.next().is_none() => self.answer_now(step),
+            // A step came up while this was asked.
+            Ok(events) if events.is_empty() && looked => self.drive(step),
             Ok(events) if events.is_empty() => self.ask_again_later(step),
             Ok(events) => {
                 self.retry_after = None;
                 self.token = None;
+                self.sealing = false;
                 let failed = |event: &OrderEvent| {
                     let reason = CancelReason::PaymentFailed { reason: String::new() };
                     matches!(event, OrderEvent::Cancelled { reason: own, .. } if own.name() == reason.name())
@@ -176,8 +190,7 @@ impl OrderActor {
                 if events.iter().any(failed) {
                     let cart = order.placed.cart;
                     self.reopening = Some(Reopening { events });
-                    let lend = CartMessage::Lend { order: self.id, purpose: Purpose::Reopen };
-                    step.send(ShardMessage::Cart(cart, lend));
+                    self.borrow(cart, Purpose::Reopen, step);
                 } else {
                     self.hand_over(events, Batch::new(), step);
                 }
@@ -190,8 +203,18 @@ impl OrderActor {
     }
 
     /// The cart came, or cannot come: the order ends, and the cart reopens with it.
-    pub(super) fn reopen_with(&mut self, loan: Option<Loan>, step: &mut Step<'_>) {
+    pub(super) fn reopen_with(
+        &mut self,
+        lent: Result<Loan, Refusal<LoanRefusal>>,
+        step: &mut Step<'_>,
+    ) {
         let Some(Reopening { events }) = self.reopening.take() else { return };
+        let loan = match lent {
+            Ok(loan) => Some(loan),
+            // There is no cart any more that could be opened.
+            Err(Refusal::Rejected(_)) => None,
+            Err(Refusal::Unavailable) => return self.ask_again_later(step),
+        };
         let Some(cart) = self.order.as_ref().map(|order| order.placed.cart) else { return };
         let mut batch = Batch::new();
         if let Some(loan) = loan {
@@ -227,10 +250,11 @@ impl OrderActor {
             }
             OrderChange::Capture => OrderCommand::Capture,
         };
+        let cancels = matches!(command, OrderCommand::Cancel { .. });
         match Order::decide(self.order.as_ref(), command, step.now) {
             Err(rejection) => ask.reject(rejection.into()),
             Ok(events) => {
-                self.waiting.push(Waiter::Change(ask));
+                self.waiting.push(Waiter::Change { ask, cancels });
                 if events.is_empty() {
                     // Already so, or on its way there: answered behind what it rests on.
                     self.drive(step);
@@ -247,6 +271,8 @@ impl OrderActor {
         done: Option<oneshot::Sender<()>>,
         step: &mut Step<'_>,
     ) {
+        // Where there is no order, its batch never became durable, nor did the key.
+        let owed = owed.filter(|_| self.order.is_some());
         self.waiting.extend(owed.map(|keyed| Waiter::Checkout(Ask::owed(keyed))));
         self.waiting.extend(done.map(Waiter::Driver));
         self.drive(step);
@@ -264,6 +290,7 @@ impl OrderActor {
             return self.drive(step);
         }
         self.asking = true;
+        self.looking = true;
         let question = Question::LookUp(order.payment.id);
         step.call(ProviderCall {
             order: self.id,
@@ -290,9 +317,52 @@ impl OrderActor {
                     batch.forget_expiry(due, &EntityKey::Order(self.id));
                     step.submit(batch, None);
                 }
-                self.drive(step);
+                if !self.pausing {
+                    self.drive(step);
+                }
             }
         }
+    }
+
+    pub(super) fn retry(&mut self, step: &mut Step<'_>) {
+        self.pausing = false;
+        self.drive(step);
+    }
+
+    /// A batch failed, so whoever waits is told, and the order is loaded afresh. It goes on after a
+    /// pause, with the answer that is owed under the checkout's key: what failed may be there after
+    /// all, and then a retry waits for that answer.
+    pub(super) fn go_on_afresh(
+        self,
+        settlement: &Settlement,
+        error: &CommitError,
+        step: &mut Step<'_>,
+    ) {
+        let is_first = settlement.batch.version_of(&EntityKey::Order(self.id)) == Some(1);
+        let mut owed = self.order.as_ref().and_then(|order| {
+            let attempt = order.placed.attempt?;
+            let mut answered = settlement.batch.answered();
+            let (attempt, first_used) = answered.find(|(own, _)| *own == attempt)?;
+            let render = step.env.checkout_answer.clone();
+            Some(Keyed { attempt, first_used, render })
+        });
+        for waiter in self.waiting {
+            match waiter {
+                Waiter::Checkout(ask) => {
+                    let refusal = is_first.then(|| CheckoutRefusal::of_commit(error)).flatten();
+                    let left = ask.fail(refusal.map_or(Refusal::Unavailable, Refusal::Rejected));
+                    owed = owed.or(left);
+                }
+                Waiter::Change { ask, .. } => ask.send(Err(Refusal::Unavailable)),
+                // Dropped: the driver sees that this order did not come to rest.
+                Waiter::Driver(_) => {}
+            }
+        }
+        if is_first && matches!(error, CommitError::Conflict(_)) {
+            return;
+        }
+        let drive = OrderMessage::Drive { owed, done: None };
+        step.later(step.env.settings.provider_retry, ShardMessage::Order(self.id, drive));
     }
 
     /// The provider is silent: whoever waits is told how things stand, and it is asked again later.
@@ -301,9 +371,11 @@ impl OrderActor {
         let pause = self
             .retry_after
             .map_or(first, |last| Span::millis(last.as_millis() * 2).min(LONGEST_PAUSE));
-        self.retry_after = Some(pause);
-        let drive = OrderMessage::Drive { owed: None, done: None };
-        step.later(pause, ShardMessage::Order(self.id, drive));
+        if !self.pausing {
+            self.pausing = true;
+            self.retry_after = Some(pause);
+            step.later(pause, ShardMessage::Order(self.id, OrderMessage::Retry));
+        }
         self.answer_now(step);
     }
 
@@ -341,7 +413,7 @@ impl OrderActor {
             (Waiter::Checkout(ask), None) => {
                 ask.record_rejection(OrderRejection::Unknown.into(), batch, now).into_reply()
             }
-            (Waiter::Change(ask), None) => {
+            (Waiter::Change { ask, .. }, None) => {
                 ask.record_rejection(OrderRejection::Unknown.into(), batch, now).into_reply()
             }
             (Waiter::Checkout(ask), Some(view)) => {
@@ -352,38 +424,32 @@ impl OrderActor {
                     }
                     None => ask.record(view, batch, now),
                 };
-                pending.into_reply_or(CheckoutRefusal::of_commit)
+                match self.version {
+                    1 => pending.into_reply_or(CheckoutRefusal::of_commit),
+                    _ => pending.into_reply(),
+                }
             }
-            (Waiter::Change(ask), Some(view)) => match refund_refused(&view.order) {
-                Some(reason) => ask
+            (Waiter::Change { ask, cancels }, Some(view)) => match refund_refused(&view.order) {
+                Some(reason) if cancels => ask
                     .record_rejection(ChangeRefusal::RefundRefused { reason }, batch, now)
                     .into_reply(),
-                None => ask.record(view, batch, now).into_reply(),
+                Some(_) | None => ask.record(view, batch, now).into_reply(),
             },
         }
     }
 }
 
-impl Waiter {
-    /// The batch that was to answer failed.
-    pub(super) fn fail(self, error: &CommitError) {
-        match self {
-            Waiter::Checkout(ask) => {
-                let refusal = CheckoutRefusal::of_commit(error);
-                ask.send(Err(refusal.map_or(Refusal::Unavailable, Refusal::Rejected)));
-            }
-            Waiter::Change(ask) => ask.send(Err(Refusal::Unavailable)),
-            // Dropped: the driver sees that this order did not come to rest.
-            Waiter::Driver(_) => {}
-        }
-    }
-}
+/// How long a step may take before the shop comes back to the order by itself: whoever was to take
+/// it may have lost its memory.
+const STEP_WITHIN: Span = Span::minutes(1);
 
-/// Under which time the shop finds the order by itself, if it must come back to it at all: its
-/// deadline, or an unfinished step.
+/// Under which time the shop finds the order by itself, if it must come back to it at all: for an
+/// unfinished step, or at its deadline.
 fn attention(order: &Order) -> Option<Timestamp> {
-    let unfinished = order.deadline().is_some() || order.next().is_some();
-    unfinished.then_some(order.placed.expires_at)
+    match order.next() {
+        Some(_) => Some(order.updated_at.plus(STEP_WITHIN)),
+        None => order.deadline(),
+    }
 }
 
 fn declined(order: &Order) -> Option<String> {
