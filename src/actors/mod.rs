@@ -29,3 +29,6 @@ pub mod jobs;
 pub mod consumers;
 pub mod recovery;
 pub mod pictures;
+
+#[cfg(test)]
+mod tests;
