@@ -38,7 +38,10 @@ pub(super) async fn products(
         bail!("the import stopped before its end; run it again to go on");
     }
     if report.failed > 0 || !report.errors.is_empty() {
-        bail!("{} products were left out; mend their rows and import the file again", report.failed);
+        bail!(
+            "{} products were left out; mend their rows and import the file again",
+            report.failed
+        );
     }
     Ok(())
 }
