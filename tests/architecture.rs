@@ -16,8 +16,11 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("verify", &["storage", "search", "domain"]),
     ("actors", &["storage", "search", "payments", "media", "imports", "domain"]),
     ("config", &["actors", "payments", "domain"]),
-    ("shop", &["actors", "storage", "search", "payments", "media", "imports", "domain"]),
-    ("telemetry", &["shop", "actors", "domain"]),
+    (
+        "shop",
+        &["actors", "storage", "search", "payments", "media", "imports", "telemetry", "domain"],
+    ),
+    ("telemetry", &[]),
     // The answers under idempotency keys are stored as they are sent: `http` names the stored form.
     (
         "http",

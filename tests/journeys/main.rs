@@ -5,3 +5,4 @@ mod front;
 mod imports;
 mod search;
 mod testshop;
+mod retail;

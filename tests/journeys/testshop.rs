@@ -20,6 +20,7 @@ use mercat::shop::{Shop, ShopParts};
 use mercat::storage::{RedbStore, StoreError};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Number, Value};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -175,6 +176,18 @@ async fn open_store(folder: &TempDir) -> RedbStore {
         }
     }
     panic!("the store is still in use");
+}
+
+/// Where other people's data is, for tests that run only where it may be used. It stays where it is.
+pub fn shared_data() -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
+    let folder =
+        std::env::var_os("MERCAT_SHARED_DATA").map_or_else(|| beside.into(), PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: there is no real data at {}", folder.display());
+    None
 }
 
 /// A request in the making.
