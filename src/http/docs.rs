@@ -235,6 +235,11 @@ fn responses(operation: &Value) -> Vec<ResponseView> {
 /// What a status means here, as in the contract.
 fn meaning(status: &str) -> &'static str {
     match status {
+        "200" => "As asked for",
+        "201" => "Made; `Location` says where",
+        "202" => "Begun; `Location` says where it can be followed",
+        "204" => "Done; there is no body",
+        "304" => "Unchanged since the ETag that was sent",
         "400" => "Malformed, or an unknown field or parameter",
         "401" => "No or bad credentials",
         "403" => "Not allowed",
