@@ -9,16 +9,21 @@ use crate::domain::event::{EntityKey, Fact};
 use crate::domain::order::{
     CancelReason, Ending, Order, OrderEvent, OrderLine, RefundState, Units,
 };
-use crate::domain::{OrderId, Timestamp};
+use crate::domain::{OrderId, Span, Timestamp};
 use crate::storage::table::{expiry_key, reservation_key};
 use crate::storage::{StoreError, Table};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-/// Under which time the shop finds an order by itself, if it must come back to it at all: there are
-/// units to release at its deadline, or there is a step that is not done.
+/// How long after an order's last event a step that is still not done is seen to.
+const STEP_WITHIN: Span = Span::minutes(1);
+
+/// Under which time the shop finds an order by itself, if it must come back to it at all: there is a
+/// step that is not done, or there are units to release at its deadline.
 pub(super) fn attention(order: &Order) -> Option<Timestamp> {
-    let unfinished = order.deadline().is_some() || order.next().is_some();
-    unfinished.then_some(order.placed.expires_at)
+    match order.next() {
+        Some(_) => Some(order.updated_at.plus(STEP_WITHIN)),
+        None => order.deadline(),
+    }
 }
 
 pub(super) fn check_orders(check: &mut Check<'_>, kept: &KeptKeys) -> Result<(), CheckError> {

@@ -98,7 +98,9 @@ fn check_reservation(
     if reservation.expires_at.plus(GRACE) > check.now {
         return Ok(false);
     }
-    if check.has(Table::Expiries, &expiry_key(deadline, &key))? {
+    if let Some(at) = attention(&order)
+        && check.has(Table::Expiries, &expiry_key(at, &key))?
+    {
         return Ok(true);
     }
     let detail = format!(

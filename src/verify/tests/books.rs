@@ -353,9 +353,9 @@ impl<S: Store> Books<S> {
         let key = EntityKey::Order(id);
         let row = self.row::<Order>(&key);
         let (version, mut order) = row.map_or((0, None), |(version, order)| (version, Some(order)));
-        let attention = |order: &Order| {
-            let open = order.deadline().is_some() || order.next().is_some();
-            open.then_some(order.placed.expires_at)
+        let attention = |order: &Order| match order.next() {
+            Some(_) => Some(order.updated_at.plus(Span::minutes(1))),
+            None => order.deadline(),
         };
         let before = order.as_ref().and_then(attention);
         for event in events {

@@ -239,12 +239,21 @@ fn an_order_that_moved_other_units_than_its_lines_is_found() {
 
 #[test]
 fn an_unfinished_order_that_nobody_comes_back_to_is_found() {
-    let plant = |town: &mut Town| {
-        let at = town.placed(town.pending).expires_at;
-        let key = expiry_key(at, &EntityKey::Order(town.pending));
-        town.plant(Table::Expiries, &key, None);
-    };
-    check(plant, &[I3]);
+    // One has a step that is not done, the other units to release.
+    let step =
+        |town: &Town| (town.pending, town.placed(town.pending).placed_at.plus(Span::minutes(1)));
+    let units = |town: &Town| (town.by_hand, town.placed(town.by_hand).expires_at);
+    for unfinished in [step as fn(&Town) -> _, units] {
+        let plant = |town: &mut Town| {
+            let (order, at) = unfinished(town);
+            let key = expiry_key(at, &EntityKey::Order(order));
+            assert!(
+                town.books.store.snapshot().unwrap().get(Table::Expiries, &key).unwrap().is_some()
+            );
+            town.plant(Table::Expiries, &key, None);
+        };
+        check(plant, &[I3]);
+    }
 }
 
 #[test]
