@@ -380,6 +380,11 @@ fn create(
     let mut events = vec![CartEvent::Created { currency, at: now }];
     let mut cart = Cart::apply(None, &events[0]);
     for (offer, quantity) in items {
+        // Whoever names a currency means it, so not even the first item may change it.
+        let product = offer.unit_price.currency();
+        if product != currency {
+            return Err(CartRejection::CurrencyMismatch { cart: currency, product });
+        }
         let added = Cart::decide(cart.as_ref(), CartCommand::AddItem { offer, quantity }, now)?;
         cart = added.iter().fold(cart, Cart::apply);
         events.extend(added);

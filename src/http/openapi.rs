@@ -4,7 +4,7 @@
 use super::list::PublicUrl;
 use super::problem::{FaultSchema, PROBLEM_JSON, ProblemSchema};
 use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Server};
@@ -57,14 +57,22 @@ pub fn base(public_url: &PublicUrl) -> OpenApi {
 pub fn complete(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         let PathItem { get, put, post, delete, options, head, patch, trace, .. } = item;
-        let operations = [get, put, post, delete, options, head, patch, trace];
-        for operation in operations.into_iter().flatten() {
-            add_problems(path, operation);
+        for operation in [get, head, options, trace].into_iter().flatten() {
+            add_problems(path, operation, Kind::Reads);
+        }
+        for operation in [put, post, delete, patch].into_iter().flatten() {
+            add_problems(path, operation, Kind::Writes);
         }
     }
 }
 
-fn add_problems(path: &str, operation: &mut Operation) {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Reads,
+    Writes,
+}
+
+fn add_problems(path: &str, operation: &mut Operation, kind: Kind) {
     let parameters = operation.parameters.as_deref().unwrap_or_default();
     let has = |place: ParameterIn| {
         parameters.iter().any(|own| matches!(own, RefOr::T(own) if own.parameter_in == place))
@@ -73,8 +81,18 @@ fn add_problems(path: &str, operation: &mut Operation) {
     if has(ParameterIn::Query) || has(ParameterIn::Header) {
         met.push("400");
     }
+    let keyed =
+        |own: &RefOr<Parameter>| matches!(own, RefOr::T(own) if own.name == "Idempotency-Key");
+    if parameters.iter().any(keyed) {
+        // The key is in use, or was used for something else.
+        met.extend(["409", "422"]);
+    }
     if path.contains('{') {
         met.push("404");
+        if kind == Kind::Writes {
+            // What is there is in another state, or not the version that `If-Match` names.
+            met.extend(["409", "412"]);
+        }
     }
     if operation.request_body.is_some() {
         met.extend(["400", "413", "415", "422"]);
@@ -158,7 +176,10 @@ pub(crate) mod tests {
             statuses.join(" ")
         };
         assert_eq!(statuses("/v1/carts", "get"), "200 400 401 403 503");
-        assert_eq!(statuses("/v1/carts/{cartId}/items", "post"), "200 400 404 413 415 422 503");
+        assert_eq!(
+            statuses("/v1/carts/{cartId}/items", "post"),
+            "200 400 404 409 412 413 415 422 503"
+        );
         assert!(document["components"]["responses"]["Problem"]["content"].is_object());
         assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     }

@@ -1,8 +1,17 @@
 //! Journeys through the shop, over HTTP: one file per area, each against a whole shop of its own.
 
+mod auth;
+mod carts;
 mod catalog;
+mod checkout;
 mod front;
+mod goods;
 mod imports;
+mod inventory;
+mod machines;
+mod manner;
+mod openapi;
+mod orders;
 mod search;
 mod testshop;
 mod retail;

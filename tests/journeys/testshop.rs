@@ -32,6 +32,9 @@ pub const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const ADMIN: &str = "admin@shop.example";
 const PASSWORD: &str = "correct horse battery staple";
 
+/// How late the provider's answer to `tok_timeout` is.
+const LATE: Duration = Duration::from_millis(200);
+
 /// How long something that happens in the background is waited for, in steps of [`PAUSE`].
 const TRIES: usize = 200;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -61,7 +64,8 @@ impl TestShop {
         let mut config = Config::default();
         change(&mut config);
         let folder = tempfile::tempdir().unwrap();
-        let payments = TestProvider::in_memory(TestSettings::new("http://shop.example"));
+        let settings = TestSettings { late: LATE, ..TestSettings::new("http://shop.example") };
+        let payments = TestProvider::in_memory(settings);
         let clock = Arc::new(ManualClock::at(START));
         TestShop::start(config, folder, clock, Arc::new(payments)).await
     }
@@ -110,7 +114,11 @@ impl TestShop {
             test: Some(payments.clone()),
             upload_bytes: config.limits.upload_bytes,
         };
-        let limits = Limits { body_bytes: config.limits.body_bytes, ..Limits::default() };
+        let limits = Limits {
+            most_requests: config.limits.requests,
+            body_bytes: config.limits.body_bytes,
+            ..Limits::default()
+        };
         let (front, stopper) = (front(app, limits).unwrap(), server.stopper());
         let serving = tokio::spawn(async move { server.serve(front).await.unwrap() });
         let client = reqwest::Client::builder()
@@ -228,6 +236,11 @@ impl Request {
 
     pub fn multipart(self, form: reqwest::multipart::Form) -> Request {
         Request { builder: self.builder.multipart(form), ..self }
+    }
+
+    /// Sends it and leaves the answer's body to be read as it comes.
+    pub async fn open(self) -> reqwest::Response {
+        self.builder.send().await.unwrap()
     }
 
     pub async fn send(self) -> Answer {

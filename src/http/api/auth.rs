@@ -25,7 +25,7 @@ pub fn routes() -> OpenApiRouter<App> {
 ///
 /// A wrong password and an address that nobody has get the same answer.
 #[utoipa::path(post, path = "/v1/auth/login", tag = "Access", request_body = LoginBody,
-    responses((status = 200, body = TokensJson), (status = 401, description = "`bad_credentials`", body = ProblemSchema)))]
+    responses((status = 200, body = TokensJson), (status = 401, description = "`bad_credentials`", body = ProblemSchema, content_type = "application/problem+json")))]
 async fn login(State(app): State<App>, body: Body<LoginBody>) -> Result<Response, ApiError> {
     let LoginBody { email, password } = body.value;
     let granted = app.shop.accounts.login(&email, Password::from(password)).await;
@@ -37,7 +37,7 @@ async fn login(State(app): State<App>, body: Body<LoginBody>) -> Result<Response
 /// Each refresh token is good for one exchange. One that is shown a second time has been copied, and
 /// ends all tokens of its login.
 #[utoipa::path(post, path = "/v1/auth/refresh", tag = "Access", request_body = RefreshBody,
-    responses((status = 200, body = TokensJson), (status = 401, description = "`invalid_token`", body = ProblemSchema)))]
+    responses((status = 200, body = TokensJson), (status = 401, description = "`invalid_token`", body = ProblemSchema, content_type = "application/problem+json")))]
 async fn refresh(State(app): State<App>, body: Body<RefreshBody>) -> Result<Response, ApiError> {
     let accounts = app.shop.accounts.clone();
     let granted = detached(async move { accounts.refresh(&body.value.refresh_token).await }).await;

@@ -237,7 +237,7 @@ async fn remove_discount_code(
 /// `payment_declined` gives the stock back and leaves the cart open.
 #[utoipa::path(post, path = "/v1/carts/{cartId}/checkout", tag = "Orders", request_body = Checkout,
     params(("cartId" = String, Path), ("Idempotency-Key" = String, Header, description = "Required: names this attempt, however often it is sent")),
-    responses((status = 201, body = super::dto::order::OrderJson)))]
+    responses((status = 201, body = super::dto::order::OrderJson), (status = 402, description = "`payment_declined`", body = crate::http::problem::ProblemSchema, content_type = "application/problem+json")))]
 async fn checkout(
     State(app): State<App>,
     call: Call,

@@ -91,7 +91,7 @@ async fn show(
 /// Backorder ends only when everything that is promised is on hand.
 #[utoipa::path(patch, path = "/v1/inventory/{sku}", tag = "Inventory", request_body = InventoryUpdate,
     params(("sku" = String, Path), ("If-Match" = Option<String>, Header)), security(("bearer" = [])),
-    responses((status = 200, body = InventoryJson), (status = 409, description = "`oversold`", body = crate::http::problem::ProblemSchema), (status = 412, description = "`precondition_failed`", body = crate::http::problem::ProblemSchema)))]
+    responses((status = 200, body = InventoryJson), (status = 409, description = "`oversold`", body = crate::http::problem::ProblemSchema, content_type = "application/problem+json"), (status = 412, description = "`precondition_failed`", body = crate::http::problem::ProblemSchema, content_type = "application/problem+json")))]
 async fn update(
     State(app): State<App>,
     _staff: Staff,
@@ -120,7 +120,7 @@ async fn update(
 #[utoipa::path(post, path = "/v1/inventory/{sku}/adjustments", tag = "Inventory", request_body = Adjustment,
     params(("sku" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; a retry with it gets the first answer")),
     security(("bearer" = [])),
-    responses((status = 200, body = InventoryJson), (status = 409, description = "`out_of_stock`: fewer are available", body = crate::http::problem::ProblemSchema)))]
+    responses((status = 200, body = InventoryJson), (status = 409, description = "`out_of_stock`: fewer are available", body = crate::http::problem::ProblemSchema, content_type = "application/problem+json")))]
 async fn adjust(
     State(app): State<App>,
     staff: Staff,
