@@ -452,6 +452,14 @@ pub struct ProblemSchema {
     code: String,
     /// Everything that is wrong with the input, each with a JSON pointer into it.
     errors: Option<Vec<FaultSchema>>,
+    /// With `out_of_stock` and `price_changed`: which SKUs, with their figures.
+    #[schema(value_type = Option<Vec<Object>>)]
+    items: Option<Vec<Value>>,
+    /// With `cart_ordered`: the order that the cart became.
+    #[schema(rename = "orderId")]
+    order_id: Option<String>,
+    /// With `payment_declined`: the provider's word for why.
+    reason: Option<String>,
 }
 
 /// One fault in the input.

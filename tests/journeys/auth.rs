@@ -85,7 +85,9 @@ async fn staff_routes(shop: &TestShop) -> Vec<(Method, String)> {
     let mut routes = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            if operation["security"].as_array().is_some_and(|own| !own.is_empty()) {
+            let ways = operation["security"].as_array().map(Vec::as_slice).unwrap_or_default();
+            // An empty way in is one without a token.
+            if !ways.is_empty() && !ways.contains(&json!({})) {
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 routes.push((method, path.clone()));
             }
