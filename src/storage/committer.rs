@@ -12,10 +12,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// The most batches in one transaction; above it, one more fsync costs less than waiting longer.
 const LARGEST_GROUP: usize = 4_096;
+
+/// How long to wait before a store that cannot be opened is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a batch is not durable, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,9 +115,24 @@ fn run<T: Send>(
     state: &State,
 ) {
     let mut waiting = Vec::with_capacity(LARGEST_GROUP);
-    while receiver.blocking_recv_many(&mut waiting, LARGEST_GROUP) > 0 {
+    // Why the store could not be opened again the last time: said once, not with every try.
+    let mut shut_because = String::new();
+    loop {
+        if state.faulted.load(Ordering::Relaxed) {
+            // Whoever looks after the shop sends nobody while it is not ready, so that no batch would
+            // come along that has it opened.
+            thread::sleep(PAUSE);
+            reopen(store, state, &mut shut_because);
+            match take_what_waits(&mut receiver, &mut waiting) {
+                Err(TryRecvError::Disconnected) if waiting.is_empty() => return,
+                Ok(()) | Err(_) if waiting.is_empty() => continue,
+                Ok(()) | Err(_) => {}
+            }
+        } else if receiver.blocking_recv_many(&mut waiting, LARGEST_GROUP) == 0 {
+            return;
+        }
         let (batches, tickets): (Vec<Batch>, Vec<T>) = waiting.drain(..).unzip();
-        let outcomes = commit(store, &batches, state);
+        let outcomes = commit(store, &batches, state, &mut shut_because);
         state.waiting.fetch_sub(batches.len(), Ordering::Relaxed);
         let settled = batches.into_iter().zip(tickets).zip(outcomes);
         sink(
@@ -125,19 +145,10 @@ fn commit(
     store: &dyn Store,
     batches: &[Batch],
     state: &State,
+    shut_because: &mut String,
 ) -> Vec<Result<Committed, CommitError>> {
     let unavailable = || batches.iter().map(|_| Err(CommitError::Unavailable)).collect();
     if state.faulted.load(Ordering::Relaxed) {
-        // What waits now was built on what failed, or came in before callers could know of it.
-        match store.reopen() {
-            Ok(()) => {
-                tracing::warn!("the store is open again");
-                state.faulted.store(false, Ordering::Relaxed);
-            }
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the store stays shut")
-            }
-        }
         return unavailable();
     }
     let committed = catch_unwind(AssertUnwindSafe(|| store.commit(batches)));
@@ -157,9 +168,31 @@ fn commit(
         "a commit failed; nothing is written until the store was opened again"
     );
     state.faulted.store(true, Ordering::Relaxed);
-    if store.reopen().is_ok() {
-        tracing::warn!("the store is open again");
-        state.faulted.store(false, Ordering::Relaxed);
-    }
+    reopen(store, state, shut_because);
     unavailable()
+}
+
+fn reopen(store: &dyn Store, state: &State, shut_because: &mut String) {
+    let opened = catch_unwind(AssertUnwindSafe(|| store.reopen()));
+    let Err(error) = opened.unwrap_or(Err(StoreError::Stopped)) else {
+        tracing::warn!("the store is open again");
+        shut_because.clear();
+        return state.faulted.store(false, Ordering::Relaxed);
+    };
+    let why = error.to_string();
+    if why != *shut_because {
+        tracing::error!(error = &error as &dyn std::error::Error, "the store stays shut");
+        *shut_because = why;
+    }
+}
+
+/// Takes whatever is there without waiting for it.
+fn take_what_waits<T>(
+    receiver: &mut UnboundedReceiver<T>,
+    waiting: &mut Vec<T>,
+) -> Result<(), TryRecvError> {
+    while waiting.len() < LARGEST_GROUP {
+        waiting.push(receiver.try_recv()?);
+    }
+    Ok(())
 }

@@ -22,6 +22,9 @@ pub use read_only::ReadOnlyStore;
 pub use redb_store::RedbStore;
 pub use table::Table;
 
+#[cfg(test)]
+mod tests;
+
 use crate::domain::Seq;
 use crate::domain::event::{EntityKey, Event};
 use codec::CodecError;

@@ -16,7 +16,7 @@ use redb::{
 };
 use std::fs;
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The name of the data file inside the data folder.
@@ -34,8 +34,7 @@ pub(super) const fn definition(name: &'static str) -> Definition {
 }
 
 pub struct RedbStore {
-    path: PathBuf,
-    cache_bytes: usize,
+    opener: Opener,
     database: RwLock<Option<Arc<Database>>>,
     /// The number of the newest event, as of the last commit; held for the whole of a commit.
     head: Mutex<Seq>,
@@ -47,10 +46,14 @@ impl RedbStore {
     pub fn open(folder: &Path, cache_bytes: usize) -> Result<RedbStore, StoreError> {
         fs::create_dir_all(folder)?;
         let path = folder.join(FILE_NAME);
-        let database = open_database(&path, cache_bytes)?;
+        RedbStore::open_by(Box::new(move || open_file(&path, cache_bytes)))
+    }
+
+    fn open_by(opener: Opener) -> Result<RedbStore, StoreError> {
+        let database = opener().and_then(ready)?;
         let head = Mutex::new(last_seq(&database)?);
         let database = RwLock::new(Some(Arc::new(database)));
-        Ok(RedbStore { path, cache_bytes, database, head })
+        Ok(RedbStore { opener, database, head })
     }
 
     fn database(&self) -> Result<Arc<Database>, StoreError> {
@@ -90,21 +93,42 @@ impl Store for RedbStore {
         // The file is locked while the old handle lives; readers still under way keep it for a
         // moment, and then this fails and is tried again.
         *database = None;
-        let opened = open_database(&self.path, self.cache_bytes)?;
+        let opened = (self.opener)().and_then(ready)?;
         *head = last_seq(&opened)?;
         *database = Some(Arc::new(opened));
         Ok(())
     }
 }
 
-fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
-    let opened = Database::builder().set_cache_size(cache_bytes).create(path);
-    let database = match opened {
+/// Opens the database, the first time and again after a fault.
+type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
+
+fn open_file(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
+    refuse_newer(path, cache_bytes)?;
+    match Database::builder().set_cache_size(cache_bytes).create(path) {
         Err(redb::DatabaseError::DatabaseAlreadyOpen) => {
-            return Err(StoreError::InUse { path: path.to_owned() });
+            Err(StoreError::InUse { path: path.to_owned() })
         }
-        opened => opened.map_err(redb::Error::from)?,
-    };
+        opened => Ok(opened.map_err(redb::Error::from)?),
+    }
+}
+
+/// Opened for writing, a file changes even if nothing is written; so a newer one is looked at first.
+/// One that was left by a crash can only be looked at after it was repaired.
+fn refuse_newer(path: &Path, cache_bytes: usize) -> Result<(), StoreError> {
+    let length = fs::metadata(path).map_or(0, |file| file.len());
+    if length == 0 {
+        return Ok(());
+    }
+    let looked_at = Database::builder().set_cache_size(cache_bytes).open_read_only(path);
+    match looked_at.ok().map(|database| schema_of(&database)).transpose()?.flatten() {
+        Some(found) if found > SCHEMA => Err(StoreError::Newer { found, known: SCHEMA }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Refuses a newer file, and makes the tables of a fresh one.
+fn ready(database: Database) -> Result<Database, StoreError> {
     match schema_of(&database)? {
         Some(found) if found > SCHEMA => Err(StoreError::Newer { found, known: SCHEMA }),
         Some(_) => Ok(database),
@@ -240,5 +264,15 @@ impl Snapshot for RedbSnapshot {
 
     fn count(&self, table: Table) -> Result<u64, StoreError> {
         Ok(self.table(table)?.len().map_err(redb::Error::from)?)
+    }
+}
+
+#[cfg(test)]
+impl RedbStore {
+    /// A store on whatever `opener` gives, for tests that plant faults below redb.
+    pub(super) fn open_on(
+        opener: impl Fn() -> Result<Database, StoreError> + Send + Sync + 'static,
+    ) -> Result<RedbStore, StoreError> {
+        RedbStore::open_by(Box::new(opener))
     }
 }
