@@ -10,6 +10,7 @@ use super::order::{CheckoutRefusal, OrderMessage, OrderView};
 use super::shard::ShardMessage;
 use crate::domain::event::EntityKey;
 use crate::domain::order::{Attempt, Order};
+use crate::domain::payment::PaymentState;
 use crate::domain::{OrderId, Timestamp};
 use crate::storage::table::{parse_entity_prefix, parse_timed_key};
 use crate::storage::{Direction, Store, StoreError, Table};
@@ -37,9 +38,8 @@ pub async fn recover(
     render: Render<OrderView, CheckoutRefusal>,
 ) -> Result<Recovered, StoreError> {
     let mut orders: HashMap<OrderId, Option<(Attempt, Timestamp)>> = HashMap::new();
-    for id in unfinished(store)? {
-        orders.insert(id, None);
-    }
+    let (unfinished, waiting) = under_way(store)?;
+    orders.extend(unfinished.into_iter().map(|id| (id, None)));
     let recovered = Recovered { unfinished: orders.len(), owed: owed.len() };
     for (attempt, first_used, order) in owed {
         orders.insert(order, Some((attempt, first_used)));
@@ -63,11 +63,24 @@ pub async fn recover(
             }
         }
     }
+    for some in waiting.chunks(AT_ONCE) {
+        let mut looked = Vec::with_capacity(some.len());
+        for id in some {
+            let (done, rested) = oneshot::channel();
+            directory.send(ShardMessage::Order(*id, OrderMessage::Refresh { done }));
+            looked.push(rested);
+        }
+        for rested in looked {
+            // One that cannot be looked at now is looked at when its time runs out.
+            let _ = rested.await;
+        }
+    }
     Ok(recovered)
 }
 
-/// Orders in the table of expiries that have a step left.
-fn unfinished(store: &dyn Store) -> Result<Vec<OrderId>, StoreError> {
+/// Orders in the table of expiries: those that have a step left, and those that wait for their
+/// shopper, who may have acted meanwhile.
+fn under_way(store: &dyn Store) -> Result<(Vec<OrderId>, Vec<OrderId>), StoreError> {
     let snapshot = store.snapshot()?;
     let mut with_deadline = Vec::new();
     snapshot.scan(Table::Expiries, &[], None, Direction::Forward, &mut |key, _| {
@@ -78,12 +91,14 @@ fn unfinished(store: &dyn Store) -> Result<Vec<OrderId>, StoreError> {
         }
         ControlFlow::Continue(())
     })?;
-    let mut unfinished = Vec::new();
+    let (mut unfinished, mut waiting) = (Vec::new(), Vec::new());
     for id in with_deadline {
-        let row = snapshot.load::<Order>(&EntityKey::Order(id))?;
-        if row.is_some_and(|(_, order)| order.next().is_some()) {
+        let Some((_, order)) = snapshot.load::<Order>(&EntityKey::Order(id))? else { continue };
+        if order.next().is_some() {
             unfinished.push(id);
+        } else if matches!(order.payment.state, PaymentState::ActionNeeded { .. }) {
+            waiting.push(id);
         }
     }
-    Ok(unfinished)
+    Ok((unfinished, waiting))
 }

@@ -85,11 +85,11 @@ impl Actor for Supervisor {
         if tree.vitals.closing.load(Ordering::Relaxed) {
             return Ok(());
         }
-        tree.vitals.restarts.fetch_add(1, Ordering::Relaxed);
         match (child.start)(myself.get_cell()).await {
             Ok(started) => {
                 let id = started.get_id();
                 *running = Some(id);
+                tree.vitals.restarts.fetch_add(1, Ordering::Relaxed);
                 myself.send_after(LONGEST, move || SupervisorMessage::Settled(place, id));
             }
             Err(error) => {

@@ -89,7 +89,7 @@ pub(super) struct OrderActor {
     attempted: bool,
     /// A question to the provider is under way.
     asking: bool,
-    /// That question was asked to see whether there is news, not because of a step to be taken.
+    /// There may be news at the provider, and it has not said yet.
     looking: bool,
     /// The provider was silent, and a timer will ask it again.
     pausing: bool,
@@ -171,6 +171,7 @@ impl Entity for OrderActor {
     fn is_idle(&self) -> bool {
         self.checkout.is_none()
             && !self.asking
+            && !self.looking
             && self.reopening.is_none()
             && self.waiting.is_empty()
             // Without the token, an attempt that never arrived could not be made again.

@@ -119,11 +119,15 @@ impl OrderActor {
             return;
         }
         let Some(order) = &self.order else { return self.answer_now(step) };
-        let Some(next) = order.next() else { return self.answer_now(step) };
         let payment = order.payment.id;
+        let next = order.next();
+        if next.is_none() && !self.looking {
+            return self.answer_now(step);
+        }
         let question = match next {
-            Next::Authorize if self.sealing => Question::Void(payment),
-            Next::Authorize => match self.token.take() {
+            None => Question::LookUp(payment),
+            Some(Next::Authorize) if self.sealing => Question::Void(payment),
+            Some(Next::Authorize) => match self.token.take() {
                 Some(token) if !self.attempted => {
                     self.attempted = true;
                     // Kept for the case that the attempt never arrived.
@@ -136,9 +140,11 @@ impl OrderActor {
                     Question::LookUp(payment)
                 }
             },
-            Next::Capture { reference } => Question::Capture { payment, reference },
-            Next::Void => Question::Void(payment),
-            Next::Refund { refund, amount, .. } => Question::Refund { refund, payment, amount },
+            Some(Next::Capture { reference }) => Question::Capture { payment, reference },
+            Some(Next::Void) => Question::Void(payment),
+            Some(Next::Refund { refund, amount, .. }) => {
+                Question::Refund { refund, payment, amount }
+            }
         };
         self.asking = true;
         step.call(ProviderCall {
@@ -150,7 +156,7 @@ impl OrderActor {
 
     pub(super) fn told(&mut self, told: Result<Told, ProviderError>, step: &mut Step<'_>) {
         self.asking = false;
-        let looked = std::mem::take(&mut self.looking);
+        let looked = told.is_ok() && std::mem::take(&mut self.looking);
         let Some(order) = &self.order else { return };
         let is_pending = order.payment.state == PaymentState::Pending;
         let is_sealed = self.sealing && is_pending && order.ending == Ending::Live;
@@ -281,22 +287,9 @@ impl OrderActor {
     /// Something happened at the provider that the shop has not heard of: asks what.
     pub(super) fn refresh(&mut self, done: oneshot::Sender<()>, step: &mut Step<'_>) {
         self.waiting.push(Waiter::Driver(done));
-        let Some(order) =
-            self.order.as_ref().filter(|order| order.placed.collected == Collected::Online)
-        else {
-            return self.drive(step);
-        };
-        if step.unsettled || self.asking || self.reopening.is_some() || order.next().is_some() {
-            return self.drive(step);
-        }
-        self.asking = true;
-        self.looking = true;
-        let question = Question::LookUp(order.payment.id);
-        step.call(ProviderCall {
-            order: self.id,
-            provider: order.payment.provider.clone(),
-            question,
-        });
+        let order = self.order.as_ref();
+        self.looking = order.is_some_and(|order| order.placed.collected == Collected::Online);
+        self.drive(step);
     }
 
     pub(super) fn due(&mut self, due: Timestamp, step: &mut Step<'_>) {

@@ -83,6 +83,31 @@ async fn a_shopper_who_must_act_is_waited_for_and_then_paid_or_not() {
 }
 
 #[tokio::test]
+async fn news_of_a_payment_are_asked_for_until_they_are_heard() {
+    for opens_again in [false, true] {
+        let world =
+            given_stock(&[("A", 5)]).with(|settings| settings.provider_retry = Span::millis(0));
+        let shop = world.open().await;
+        let cart = shop.cart(&[("A", 2)]).await;
+        let view = shop.checkout(cart, "tok_action").await.unwrap();
+        world.bank.complete(view.order.payment.id, true).unwrap();
+        let shop = if opens_again {
+            shop.crash().await;
+            world.open().await
+        } else {
+            world.bank.inject([ProviderFault::Unreachable; 3]);
+            shop.engine.desk.refresh_payment(view.id).await;
+            shop
+        };
+        while world.order(view.id).status() != OrderStatus::Paid {
+            shop.quiet().await;
+        }
+        world.check_at_rest();
+        shop.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_shopper_who_never_acts_loses_the_units_at_the_deadline() {
     let world = given_stock(&[("A", 5)]);
     let shop = world.open().await;
@@ -416,7 +441,7 @@ async fn a_batch_that_fails_at_any_step_of_a_checkout_leaves_books_that_add_up()
         for fault in [Fault::Lost, Fault::Kept] {
             for step in 0..2 {
                 let world = given_stock(&[("A", 5)])
-                    .with(|settings| settings.provider_retry = Span::millis(1));
+                    .with(|settings| settings.provider_retry = Span::millis(0));
                 let shop = world.open().await;
                 let cart = shop.cart(&[("A", 2)]).await;
                 shop.store.gate.shut();

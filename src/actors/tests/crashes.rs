@@ -129,7 +129,7 @@ async fn money_that_is_still_on_its_way_when_the_shop_recovers_is_not_taken_for_
 
 #[tokio::test]
 async fn a_provider_that_is_silent_at_the_start_does_not_keep_the_door_shut() {
-    let world = given_stock(&[("A", 5)]).with(|settings| settings.provider_retry = Span::millis(1));
+    let world = given_stock(&[("A", 5)]).with(|settings| settings.provider_retry = Span::millis(0));
     let shop = world.open().await;
     let cart = shop.cart(&[("A", 2)]).await;
     shop.power.fuse.store(2, Ordering::SeqCst);

@@ -7,6 +7,7 @@
 mod checkouts;
 mod crashes;
 mod obligations;
+mod random;
 
 mod supervision;
 
