@@ -295,17 +295,20 @@ impl CartActor {
             return Err(CartRejection::Unknown.into());
         }
         let mut events = Vec::new();
-        let mut cart = self.cart.clone();
-        if let Some(open) = cart.as_ref().filter(|cart| cart.status == CartStatus::Open)
+        let mut repriced = None;
+        if let Some(open) = self.cart.as_ref().filter(|cart| cart.status == CartStatus::Open)
             && !self.is_lent(step.now)
         {
-            let reprice = CartCommand::Reprice(current_prices(open, &catalog));
-            events = Cart::decide(cart.as_ref(), reprice, step.now)?;
-            cart = events.iter().fold(cart, Cart::apply);
+            let changed = changed_prices(open, &catalog);
+            if !changed.is_empty() {
+                events = Cart::decide(Some(open), CartCommand::Reprice(changed), step.now)?;
+                repriced = events.iter().fold(Some(open.clone()), Cart::apply);
+            }
         }
+        let cart = repriced.as_ref().or(self.cart.as_ref());
         let command = match request {
             CartRequest::Show => {
-                cart.as_ref().ok_or(CartRejection::Unknown)?;
+                cart.ok_or(CartRejection::Unknown)?;
                 return Ok(events);
             }
             CartRequest::Create { currency, items } => {
@@ -325,12 +328,12 @@ impl CartActor {
             CartRequest::RemoveItem { sku } => CartCommand::RemoveItem { sku },
             CartRequest::SetShippingAddress(address) => CartCommand::SetShippingAddress(address),
             CartRequest::SetShippingOption(option) => {
-                check_shipping(cart.as_ref(), &option, step)?;
+                check_shipping(cart, &option, step)?;
                 CartCommand::SetShippingOption(option)
             }
             CartRequest::Delete => CartCommand::Abandon,
         };
-        events.extend(Cart::decide(cart.as_ref(), command, step.now)?);
+        events.extend(Cart::decide(cart, command, step.now)?);
         Ok(events)
     }
 
@@ -370,32 +373,29 @@ impl CartActor {
             Purpose::Reopen => CartCommand::Reopen { order },
         };
         Cart::decide(Some(cart), command, step.now)?;
+        let cart = Box::new(cart.clone());
         if purpose == Purpose::CheckOut {
-            let cart = cart.clone();
             self.check_offers(&cart, step)?;
         }
-        let cart = self.cart.clone().ok_or(CartRejection::Unknown)?;
         let until = Some(step.now.plus(step.env.settings.hold_for));
         self.lent = Some(Lent { order, until });
-        Ok(Loan { version: self.version, cart: Box::new(cart) })
+        Ok(Loan { version: self.version, cart })
     }
 
     /// Whether all of it is for sale at the prices that were shown. What changed is shown next time.
     fn check_offers(&mut self, cart: &Cart, step: &mut Step<'_>) -> Result<(), LoanRefusal> {
         let catalog = step.env.catalog.load();
-        let fits = |sku: &Sku| {
-            catalog.offer(sku).is_some_and(|offer| offer.unit_price.currency() == cart.currency)
-        };
+        let fits =
+            |sku: &Sku| catalog.price(sku).is_some_and(|price| price.currency() == cart.currency);
         let gone = cart.lines.iter().filter(|line| !fits(&line.sku));
         let gone: Vec<Sku> = gone.map(|line| line.sku.clone()).collect();
         if !gone.is_empty() {
             return Err(LoanRefusal::NotForSale(gone));
         }
-        let prices = current_prices(cart, &catalog);
+        let prices = changed_prices(cart, &catalog);
         let changed = cart.lines.iter().filter_map(|line| {
             let now = prices.iter().find(|(sku, _)| *sku == line.sku)?.1;
-            let (sku, shown) = (line.sku.clone(), line.unit_price);
-            (now != shown).then_some(PriceChange { sku, shown, now })
+            Some(PriceChange { sku: line.sku.clone(), shown: line.unit_price, now })
         });
         let changed: Vec<PriceChange> = changed.collect();
         if changed.is_empty() {
@@ -438,12 +438,16 @@ fn offer(catalog: &Catalog, sku: Sku) -> Result<Offer, CartRefusal> {
     catalog.offer(&sku).ok_or(CartRefusal::NotForSale { sku })
 }
 
-/// What the catalog asks now for the lines of a cart. A product that changed its currency under a
+/// What the catalog asks now for those lines of a cart that were shown at another price: mostly
+/// none, so that showing a cart copies nothing for it. A product that changed its currency under a
 /// cart is as good as gone, and is not repriced.
-fn current_prices(cart: &Cart, catalog: &Catalog) -> Vec<(Sku, Money)> {
-    let price = |sku: &Sku| catalog.offer(sku).map(|offer| offer.unit_price);
-    let priced = cart.lines.iter().filter_map(|line| Some((line.sku.clone(), price(&line.sku)?)));
-    priced.filter(|(_, price)| price.currency() == cart.currency).collect()
+fn changed_prices(cart: &Cart, catalog: &Catalog) -> Vec<(Sku, Money)> {
+    let changed = cart.lines.iter().filter_map(|line| {
+        let price = catalog.price(&line.sku)?;
+        let reprice = price != line.unit_price && price.currency() == cart.currency;
+        reprice.then(|| (line.sku.clone(), price))
+    });
+    changed.collect()
 }
 
 /// Whether the option is offered for the cart as it stands; without an address, whether for any.

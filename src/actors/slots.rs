@@ -71,18 +71,11 @@ impl<E: Entity> Slots<E> {
 
     /// Serves one message, or has it wait for its entity.
     pub fn deliver(&mut self, id: &E::Id, message: E::Message, shell: &mut impl Shell) {
-        if !self.seats.contains(id) {
-            let slot = if E::is_birth(&message) {
-                match E::wake(id, None) {
-                    Ok(entity) => Slot::Live(Box::new(entity)),
-                    Err(_) => Slot::waiting(),
-                }
-            } else {
-                Slot::waiting()
-            };
-            self.seats.push(id.clone(), Seat { slot, unsettled: 0, bytes: 0 });
-        }
-        let Some(seat) = self.seats.get_mut(id) else { return };
+        let seat = self.seats.get_or_insert_mut(id.clone(), || {
+            let born = E::is_birth(&message).then(|| E::wake(id, None).ok()).flatten();
+            let slot = born.map_or_else(Slot::waiting, |entity| Slot::Live(Box::new(entity)));
+            Seat { slot, unsettled: 0, bytes: 0 }
+        });
         let announced = E::announces_batch(&message);
         if announced {
             seat.unsettled += 1;

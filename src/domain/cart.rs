@@ -276,7 +276,12 @@ impl Cart {
                         line.quantity += quantity;
                         line.unit_price = offer.unit_price;
                     }
-                    None => cart.lines.push(CartLine::new(offer, *quantity)),
+                    None => {
+                        // Most carts have a line or two, and left to itself the list takes room
+                        // for four.
+                        cart.lines.reserve_exact(1);
+                        cart.lines.push(CartLine::new(offer, *quantity));
+                    }
                 }
                 *at
             }

@@ -8,7 +8,7 @@ use super::shelf::{Listed, Page, ProductFilter, Shelf, Sort, fold};
 use crate::domain::cart::Offer;
 use crate::domain::catalog::{Product, Variant};
 use crate::domain::grouping::{Category, Collection, Members};
-use crate::domain::{ProductId, Sku};
+use crate::domain::{Money, ProductId, Sku};
 use arc_swap::ArcSwap;
 use imbl::{HashMap, OrdMap};
 use std::ops::Deref;
@@ -81,6 +81,12 @@ impl Catalog {
             title: variant.title.as_str().into(),
             unit_price: variant.price,
         })
+    }
+
+    /// What a variant costs; `None` unless it is for sale.
+    pub fn price(&self, sku: &Sku) -> Option<Money> {
+        let (product, variant) = self.variant(sku)?;
+        product.is_public().then_some(variant.price)
     }
 
     /// The variant with this SKU and its product, whether public or not.
