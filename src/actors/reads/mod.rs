@@ -3,9 +3,9 @@
 //!
 //! The committer's thread takes each settled group in through [`Reads::project`] before anybody
 //! hears of it, so whoever was answered finds here what the answer said. The models are made of
-//! rows, never of events alone, so a start and a settled group lead to the same state. A commit
-//! that failed and turns out to be there after all shows as a gap in the numbers; what it touched
-//! is then loaded from the store.
+//! rows, or of the events that make up a whole row, so a start and a settled group lead to the same
+//! state. A commit that failed and turns out to be there after all shows as a gap in the numbers;
+//! what it touched is then loaded from the store.
 
 mod catalog;
 mod levels;
@@ -19,7 +19,7 @@ pub use shelf::{Direction, Listed, Page, ProductFilter, Sort, SortBy};
 
 use crate::domain::cart::Cart;
 use crate::domain::catalog::Product;
-use crate::domain::event::{EntityKey, Event};
+use crate::domain::event::{EntityKey, Event, Fact};
 use crate::domain::grouping::{Category, Collection};
 use crate::domain::order::Order;
 use crate::domain::stock::Level;
@@ -292,6 +292,9 @@ fn take_in(catalog: &mut Catalog, change: Change) {
 fn written(batch: &Batch) -> impl Iterator<Item = Change> {
     batch.written().filter_map(|(key, row)| {
         let Some((version, record)) = row else { return Some((key.clone(), None)) };
+        if let Some(order) = placed(batch, key, version) {
+            return Some((key.clone(), Some((version, Row::Order(order)))));
+        }
         match decode(key, record) {
             Ok(row) => Some((key.clone(), Some((version, row?)))),
             Err(error) => {
@@ -301,6 +304,20 @@ fn written(batch: &Batch) -> impl Iterator<Item = Change> {
             }
         }
     })
+}
+
+/// An order that is new with this batch: its row is what the batch's own facts make of nothing
+/// (invariant I6). Decoding the row instead was a twelfth of the writer's time.
+fn placed(batch: &Batch, key: &EntityKey, version: u64) -> Option<Order> {
+    let EntityKey::Order(id) = key else { return None };
+    if version != 1 {
+        return None;
+    }
+    let events = batch.facts().filter_map(|logged| match &logged.fact {
+        Fact::Order(own, event) if own == id => Some(event),
+        _ => None,
+    });
+    events.fold(None, Order::apply)
 }
 
 /// `None` for entities that no model is made of.
