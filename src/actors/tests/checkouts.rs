@@ -152,7 +152,6 @@ async fn a_provider_out_of_reach_is_asked_again_with_the_same_attempt() {
     let cart = shop.cart(&[("A", 2)]).await;
     let view = shop.checkout_once(cart, "tok_visa", 1).await.unwrap();
     assert_eq!(view.order.status(), OrderStatus::PendingPayment);
-    assert_eq!(world.stock("A"), (5, 2, 0));
     shop.drive(view.id).await;
     assert_eq!((world.stock("A"), world.order(view.id).status()), ((3, 0, 2), OrderStatus::Paid));
     assert!(world.kept_answer(1).unwrap().ends_with("pending_payment"), "as it was answered");

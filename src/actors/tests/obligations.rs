@@ -155,11 +155,15 @@ async fn a_hold_lapses_unless_its_order_is_handed_over() {
     let world = given_stock(&[("A", 1)]);
     let shop = world.open().await;
     let nobody = OrderId::from_bytes([9; 16]);
+    assert_eq!(shop.promisable("A").await, 1);
+    // The order that holds is never there to give the unit back.
+    shop.store.loads.shut();
     shop.hold("A", nobody, 1);
     assert_eq!(shop.promisable("A").await, 0);
     world.later(HOLD_FOR);
     let cart = shop.cart(&[("A", 1)]).await;
     shop.expect_paid(cart).await;
+    shop.store.loads.open();
     shop.close().await;
 }
 
