@@ -1,9 +1,6 @@
 //! Lists, page by page: the envelope, where a page is cut, how it is sorted, and the links to its
 //! neighbours. Links are built from the configured address, never from what a client sent as host.
 
-// The derived schema of `List` qualifies what it need not.
-#![allow(unused_qualifications)]
-
 use super::problem::ApiError;
 use axum::http::header::LINK;
 use axum::http::{HeaderMap, HeaderValue, Uri};

@@ -108,9 +108,6 @@ fn add_problems(path: &str, operation: &mut Operation, kind: Kind) {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    // The derived documentation of an endpoint qualifies what it need not.
-    #![allow(unused_qualifications)]
-
     use super::*;
     use crate::http::api::dto::cart::{CartJson, ItemAdd};
     use crate::http::body::{Body, Params};
