@@ -112,6 +112,16 @@ struct Try {
     key: String,
 }
 
+/// Whether the crash came between the order and its payment. What a shopper pays with is kept
+/// nowhere, so such an order ends unpaid, its cart is open again, and a person pays once more: that
+/// is a new try, with a new key.
+fn interrupted(answer: &Option<(StatusCode, Value)>) -> bool {
+    answer.as_ref().is_some_and(|(status, problem)| {
+        *status == StatusCode::PAYMENT_REQUIRED
+            && problem["reason"].as_str().is_some_and(|reason| reason.contains("interrupted"))
+    })
+}
+
 /// Sends tries through so many buyers at once, and gives what was
 /// acknowledged, key → order, and how many were clean refusals. The
 /// program is killed as soon as `kill_at` orders were acknowledged.
@@ -128,7 +138,11 @@ async fn sale(
         let (own, program) = (Arc::clone(own), Arc::clone(program));
         let acknowledged = Arc::clone(&acknowledged);
         running.push(tokio::spawn(async move {
-            let answer = program.checkout(&own.cart, &own.key).await;
+            let mut answer = program.checkout(&own.cart, &own.key).await;
+            if interrupted(&answer) {
+                let afresh = format!("{}-afresh", own.key);
+                answer = program.checkout(&own.cart, &afresh).await;
+            }
             if matches!(&answer, Some((StatusCode::CREATED, _)))
                 && Some(acknowledged.fetch_add(1, Ordering::Relaxed) + 1) == kill_at
             {

@@ -41,7 +41,7 @@ pub const SHARDS: usize = 2;
 pub const SPARE: usize = 100;
 
 /// Memory for redb, as much as the program's own default.
-pub const CACHE_BYTES: usize = 256 << 20;
+pub const CACHE_BYTES: usize = 64 << 20;
 
 /// The one thing that the shop sells.
 pub fn sku() -> Sku {

@@ -1,9 +1,10 @@
 //! The one writer: takes whatever waits, makes it durable with one fsync, and says so.
 //!
 //! It never sleeps to gather more. Alone, a batch costs one commit; under load, hundreds share it.
-//! What became of each group is given to one sink, in order and before the next group is taken, so
-//! that read models change before anybody hears of the change. After a fault nothing is written
-//! until the store was opened again, and everything that waits is answered with the error at once.
+//! What became of each group is given to one sink, in order, on a thread of its own: while it
+//! changes read models and spreads the news, the writer is at the disk with the next group. After a
+//! fault nothing is written until the store was opened again, and everything that waits is answered
+//! with the error at once.
 
 use super::batch::{Batch, Committed, Conflict};
 use super::{Store, StoreError};
@@ -11,6 +12,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -18,6 +20,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// The most batches in one transaction; above it, one more fsync costs less than waiting longer.
 const LARGEST_GROUP: usize = 4_096;
+
+/// Settled groups that wait for the sink; with one more, the writer waits. One is enough to keep
+/// both at work.
+const GROUPS_AHEAD: usize = 1;
 
 /// How long to wait before a store that cannot be opened is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -60,16 +66,20 @@ impl<T> Clone for Committer<T> {
     }
 }
 
-/// The writer's thread; it ends when every [`Committer`] is dropped and all is written.
+/// The writer's thread and the sink's; they end when every [`Committer`] is dropped and all is
+/// written and told.
 pub struct Writer {
-    thread: JoinHandle<()>,
+    writer: JoinHandle<()>,
+    teller: JoinHandle<()>,
 }
 
 impl Writer {
-    /// Waits for the last batch. Blocks; call it where that is fine.
+    /// Waits until the last batch was told of. Blocks; call it where that is fine.
     pub fn join(self) {
-        if self.thread.join().is_err() {
-            tracing::error!("the committer's thread panicked");
+        for (name, thread) in [("committer", self.writer), ("teller", self.teller)] {
+            if thread.join().is_err() {
+                tracing::error!(name, "a thread of the committer panicked");
+            }
         }
     }
 }
@@ -81,12 +91,16 @@ impl<T: Send + 'static> Committer<T> {
         sink: impl FnMut(Vec<Settled<T>>) + Send + 'static,
     ) -> io::Result<(Committer<T>, Writer)> {
         let (sender, receiver) = unbounded_channel();
+        let (tell, told) = sync_channel(GROUPS_AHEAD);
         let state = Arc::new(State::default());
         let own = Arc::clone(&state);
-        let thread = thread::Builder::new()
+        let teller = thread::Builder::new()
+            .name("teller".into())
+            .spawn(move || told.into_iter().for_each(sink))?;
+        let writer = thread::Builder::new()
             .name("committer".into())
-            .spawn(move || run(&*store, receiver, sink, &own))?;
-        Ok((Committer { sender, state }, Writer { thread }))
+            .spawn(move || run(&*store, receiver, &tell, &own))?;
+        Ok((Committer { sender, state }, Writer { writer, teller }))
     }
 
     /// Hands a batch over; it will be settled through the sink. Batches are taken in this order.
@@ -111,7 +125,7 @@ impl<T: Send + 'static> Committer<T> {
 fn run<T: Send>(
     store: &dyn Store,
     mut receiver: UnboundedReceiver<(Batch, T)>,
-    mut sink: impl FnMut(Vec<Settled<T>>),
+    tell: &SyncSender<Vec<Settled<T>>>,
     state: &State,
 ) {
     let mut waiting = Vec::with_capacity(LARGEST_GROUP);
@@ -135,9 +149,13 @@ fn run<T: Send>(
         let outcomes = commit(store, &batches, state, &mut shut_because);
         state.waiting.fetch_sub(batches.len(), Ordering::Relaxed);
         let settled = batches.into_iter().zip(tickets).zip(outcomes);
-        sink(
-            settled.map(|((batch, ticket), outcome)| Settled { batch, ticket, outcome }).collect(),
-        );
+        let settled =
+            settled.map(|((batch, ticket), outcome)| Settled { batch, ticket, outcome }).collect();
+        if tell.send(settled).is_err() {
+            // Nobody would hear of what is written any more. What waits is dropped, which says so.
+            state.faulted.store(true, Ordering::Relaxed);
+            return;
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::shard::ShardMessage;
 use super::super::sku::SkuMessage;
 use super::process::Waiter;
 use super::{OrderActor, OrderMessage, OrderView};
-use crate::domain::cart::{Cart, CartCommand, CartRejection};
+use crate::domain::cart::{Cart, CartCommand, CartRejection, CartStatus};
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::order::{Collected, Order, OrderCommand, OrderLine, OrderRejection, Placed};
 use crate::domain::pricing::PricingError;
@@ -322,7 +322,12 @@ pub(super) fn write_cart(
     for event in events {
         batch.fact(step.now, Fact::Cart(id, event), vec![]);
     }
-    batch.put(EntityKey::Cart(id), loan.version, &cart);
+    let key = EntityKey::Cart(id);
+    if cart.status == CartStatus::Open {
+        // Reopened: its own row may have come due, and gone, while it was ordered.
+        batch.expire_at(cart.expires_at(), &key);
+    }
+    batch.put(key, loan.version, &cart);
 }
 
 /// The option that was asked for, or else the cheapest.

@@ -1,11 +1,11 @@
 //! Everything that is read without an actor: committed state, in memory where lists need it, from
 //! the store where one row does.
 //!
-//! The committer's thread takes each settled group in through [`Reads::project`] before anybody
+//! The committer's teller takes each settled group in through [`Reads::project`] before anybody
 //! hears of it, so whoever was answered finds here what the answer said. The models are made of
 //! rows, or of the events that make up a whole row, so a start and a settled group lead to the same
 //! state. A commit that failed and turns out to be there after all shows as a gap in the numbers;
-//! what it touched is then loaded from the store.
+//! what it touched is then loaded from the store, which may be some groups ahead.
 
 mod catalog;
 mod levels;
@@ -135,8 +135,13 @@ impl Reads {
                 Ok(committed) => {
                     let facts = batch.facts().len() as u64;
                     if facts > 0 {
+                        let newest = Seq(committed.first_seq.0 + facts - 1);
+                        if newest <= last {
+                            // Seen already, in the store, while catching up.
+                            continue;
+                        }
                         in_doubt |= committed.first_seq.0 != last.0 + 1;
-                        last = Seq(committed.first_seq.0 + facts - 1);
+                        last = newest;
                     }
                     changes.extend(written(batch));
                     self.levels.book(committed.levels.iter().cloned());

@@ -1,9 +1,10 @@
 //! The stored form of idempotency keys: what was answered, so that a retry hears the same again.
 
+use super::packed::PackedV1;
 use super::value::{TimeV1, owned_pairs, pairs};
 use crate::domain::{OrderId, Timestamp};
-use crate::storage::codec::Stored;
-use serde::{Deserialize, Serialize, Serializer};
+use crate::storage::codec::{Stored, ValueError};
+use serde::{Deserialize, Serialize};
 
 /// What is known under one idempotency key; the key and its time are the row's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,15 +47,10 @@ pub struct AnswerV1<'a> {
     status: u16,
     #[serde(borrow)]
     headers: Vec<(&'a str, &'a str)>,
-    #[serde(serialize_with = "in_one_piece")]
-    body: &'a [u8],
+    #[serde(borrow)]
+    body: PackedV1<'a>,
     fingerprint: [u8; 16],
     at: TimeV1,
-}
-
-/// Left to itself, serde writes a slice byte by byte.
-fn in_one_piece<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bytes(bytes)
 }
 
 impl<'a> From<&'a KeyRow> for KeyRowV1<'a> {
@@ -63,7 +59,7 @@ impl<'a> From<&'a KeyRow> for KeyRowV1<'a> {
             KeyRow::Done(answer) => KeyRowV1::Done(AnswerV1 {
                 status: answer.status,
                 headers: pairs(&answer.headers),
-                body: &answer.body,
+                body: PackedV1::pack(&answer.body),
                 fingerprint: answer.fingerprint,
                 at: answer.at.into(),
             }),
@@ -74,19 +70,21 @@ impl<'a> From<&'a KeyRow> for KeyRowV1<'a> {
     }
 }
 
-impl From<KeyRowV1<'_>> for KeyRow {
-    fn from(stored: KeyRowV1<'_>) -> KeyRow {
-        match stored {
+impl TryFrom<KeyRowV1<'_>> for KeyRow {
+    type Error = ValueError;
+
+    fn try_from(stored: KeyRowV1<'_>) -> Result<KeyRow, ValueError> {
+        Ok(match stored {
             KeyRowV1::Done(answer) => KeyRow::Done(Answer {
                 status: answer.status,
                 headers: owned_pairs(answer.headers),
-                body: answer.body.to_vec(),
+                body: answer.body.unpack()?,
                 fingerprint: answer.fingerprint,
                 at: answer.at.into(),
             }),
             KeyRowV1::Order { order, fingerprint } => {
                 KeyRow::Order { order: OrderId::from_bytes(order), fingerprint }
             }
-        }
+        })
     }
 }

@@ -17,6 +17,7 @@ mod event;
 mod grouping;
 mod idempotency;
 mod order;
+mod packed;
 mod payment;
 mod staff;
 mod stock;
