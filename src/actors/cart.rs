@@ -128,9 +128,8 @@ pub(super) struct CartActor {
     /// Of the row as it will be once all handed over is durable; 0 for none.
     version: u64,
     cart: Option<Cart>,
-    lent: Option<Lent>,
-    /// Who asked while an order's batch, on its way to the disk, changes the cart.
-    waiting: Vec<Waiting>,
+    /// In a box of its own: of a million carts in memory, next to none is lent.
+    lent: Option<Box<Lent>>,
 }
 
 enum Waiting {
@@ -143,6 +142,8 @@ struct Lent {
     order: OrderId,
     /// When an order that never came back loses it; `None` once its batch is on its way.
     until: Option<Timestamp>,
+    /// Who asked while that batch changes the cart.
+    waiting: Vec<Waiting>,
 }
 
 impl Entity for CartActor {
@@ -158,7 +159,7 @@ impl Entity for CartActor {
             Some((version, cart)) => (version, Some(cart)),
             None => (0, None),
         };
-        Ok(CartActor { id: *id, version, cart, lent: None, waiting: Vec::new() })
+        Ok(CartActor { id: *id, version, cart, lent: None })
     }
 
     fn is_birth(message: &CartMessage) -> bool {
@@ -175,18 +176,18 @@ impl Entity for CartActor {
                 self.request(request, expected, ask, step)
             }
             CartMessage::Lend { order, purpose, answer } if self.is_changed_by(order) => {
-                self.waiting.push(Waiting::Lend(purpose, answer));
+                self.wait(Waiting::Lend(purpose, answer));
             }
             CartMessage::Lend { order, purpose, answer } => {
                 let lent = self.lend(order, purpose, step).map_err(Refusal::Rejected);
                 step.give(answer, OrderMessage::CartLent(lent));
             }
             CartMessage::Return { order } => {
-                if self.lent.as_ref().is_some_and(|lent| lent.order == order) {
-                    self.lent = None;
+                if let Some(lent) = self.lent.take_if(|lent| lent.order == order) {
+                    self.serve_waiting(lent.waiting, step);
                 }
             }
-            CartMessage::HandedOver { order } => self.lent = Some(Lent { order, until: None }),
+            CartMessage::HandedOver { order } => self.lend_to(order, None),
             CartMessage::Due { due } => self.due(due, step),
             #[cfg(test)]
             CartMessage::Panic => panic!("as the test wants it"),
@@ -205,15 +206,14 @@ impl Entity for CartActor {
             }
         }
         self.version = version;
-        self.lent = None;
-        let waiting = std::mem::take(&mut self.waiting);
-        for message in waiting.into_iter().map(Waiting::into_message) {
-            self.serve(message, step);
+        if let Some(lent) = self.lent.take() {
+            self.serve_waiting(lent.waiting, step);
         }
     }
 
     fn last_words(self, _: &Settlement, _: &CommitError, step: &mut Step<'_>) {
-        for message in self.waiting.into_iter().map(Waiting::into_message) {
+        let waiting = self.lent.map_or_else(Vec::new, |lent| lent.waiting);
+        for message in waiting.into_iter().map(Waiting::into_message) {
             step.send(ShardMessage::Cart(self.id, message));
         }
     }
@@ -255,7 +255,7 @@ impl CartActor {
     ) {
         let is_changing = self.lent.as_ref().is_some_and(|lent| lent.until.is_none());
         if is_changing && matches!(request, CartRequest::Show) && expected.is_none() {
-            return self.waiting.push(Waiting::Show(ask));
+            return self.wait(Waiting::Show(ask));
         }
         let events = match self.decide(request, expected, step) {
             Ok(events) => events,
@@ -378,7 +378,7 @@ impl CartActor {
             self.check_offers(&cart, step)?;
         }
         let until = Some(step.now.plus(step.env.settings.hold_for));
-        self.lent = Some(Lent { order, until });
+        self.lend_to(order, until);
         Ok(Loan { version: self.version, cart })
     }
 
@@ -422,6 +422,24 @@ impl CartActor {
             }
         }
         step.submit(batch, None);
+    }
+
+    fn lend_to(&mut self, order: OrderId, until: Option<Timestamp>) {
+        let waiting = self.lent.take().map_or_else(Vec::new, |lent| lent.waiting);
+        self.lent = Some(Box::new(Lent { order, until, waiting }));
+    }
+
+    fn serve_waiting(&mut self, waiting: Vec<Waiting>, step: &mut Step<'_>) {
+        for message in waiting.into_iter().map(Waiting::into_message) {
+            self.serve(message, step);
+        }
+    }
+
+    /// Has a question wait for the order that the cart is lent to.
+    fn wait(&mut self, question: Waiting) {
+        if let Some(lent) = &mut self.lent {
+            lent.waiting.push(question);
+        }
     }
 
     /// Whether a batch of that order, on its way to the disk, changes this cart.
