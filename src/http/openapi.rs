@@ -100,9 +100,17 @@ fn add_problems(path: &str, operation: &mut Operation, kind: Kind) {
     if operation.security.as_ref().is_some_and(|own| !own.is_empty()) {
         met.extend(["401", "403"]);
     }
+    let problem = || RefOr::<Response>::Ref(Ref::new("#/components/responses/Problem"));
+    let responses = &mut operation.responses.responses;
     for status in met {
-        let problem = || RefOr::<Response>::Ref(Ref::new("#/components/responses/Problem"));
-        operation.responses.responses.entry(status.to_owned()).or_insert_with(problem);
+        responses.entry(status.to_owned()).or_insert_with(problem);
+    }
+    // An endpoint that names a refusal by its status alone means a problem, too.
+    for (status, response) in responses {
+        let is_refusal = status.starts_with(['4', '5']);
+        if is_refusal && matches!(response, RefOr::T(own) if own.content.is_empty()) {
+            *response = problem();
+        }
     }
 }
 

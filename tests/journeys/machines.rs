@@ -110,22 +110,25 @@ async fn the_log_is_read_part_by_part_without_a_gap() {
     }
 }
 
+/// The media type of a live stream (HTML, server-sent events).
+pub const EVENT_STREAM: &str = "text/event-stream";
+
 /// A live stream as its reader sees it.
-struct Reader {
+pub struct Reader {
     response: reqwest::Response,
     text: String,
 }
 
 impl Reader {
-    async fn open(request: Request) -> Reader {
+    pub async fn open(request: Request) -> Reader {
         let response = request.open().await;
         assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["content-type"], EVENT_STREAM);
         Reader { response, text: String::new() }
     }
 
     /// The next message: its id and its data. `None` once the stream has ended.
-    async fn next(&mut self) -> Option<(String, Value)> {
+    pub async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             while let Some(end) = self.text.find("\n\n") {
                 let message: String = self.text.drain(..end + 2).collect();

@@ -15,3 +15,4 @@ mod orders;
 mod search;
 mod testshop;
 mod retail;
+mod walk;

@@ -238,6 +238,11 @@ impl Request {
         Request { builder: self.builder.multipart(form), ..self }
     }
 
+    /// Its method and path.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
     /// Sends it and leaves the answer's body to be read as it comes.
     pub async fn open(self) -> reqwest::Response {
         self.builder.send().await.unwrap()
