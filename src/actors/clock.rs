@@ -1,7 +1,8 @@
 //! Where time and randomness come from; nothing else in the program asks the machine for either.
 
 use crate::domain::{
-    CartId, ImportId, OrderId, PaymentId, ProductId, RefundId, StaffId, Timestamp,
+    AddressId, CartId, CustomerId, ImportId, OrderId, PaymentId, ProductId, RefundId, StaffId,
+    Timestamp,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -101,6 +102,14 @@ impl Ids {
 
     pub fn staff(&self) -> StaffId {
         StaffId::new(self.clock.now(), rand::random())
+    }
+
+    pub fn customer(&self) -> CustomerId {
+        CustomerId::new(self.clock.now(), rand::random())
+    }
+
+    pub fn address(&self) -> AddressId {
+        AddressId::new(self.clock.now(), rand::random())
     }
 
     pub fn product(&self) -> ProductId {

@@ -35,7 +35,8 @@ fn lives_in_a_shard(key: &EntityKey) -> bool {
         EntityKey::Product(_)
         | EntityKey::Category(_)
         | EntityKey::Collection(_)
-        | EntityKey::Staff(_) => false,
+        | EntityKey::Staff(_)
+        | EntityKey::Customer(_) => false,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::cart::CartEvent;
 use super::catalog::ProductEvent;
+use super::customer::CustomerEvent;
 use super::grouping::GroupingEvent;
-use super::ids::{CartId, OrderId, ProductId, Seq, Sku, StaffId};
+use super::ids::{CartId, CustomerId, OrderId, ProductId, Seq, Sku, StaffId};
 use super::order::OrderEvent;
 use super::payment::PaymentEvent;
 use super::staff::StaffEvent;
@@ -23,6 +24,7 @@ pub enum EntityKey {
     /// By handle.
     Collection(String),
     Staff(StaffId),
+    Customer(CustomerId),
 }
 
 /// One fact about one entity.
@@ -34,6 +36,7 @@ pub enum Fact {
     Product(ProductId, ProductEvent),
     Grouping(GroupingEvent),
     Staff(StaffId, StaffEvent),
+    Customer(CustomerId, CustomerEvent),
 }
 
 /// A fact in the log, with the stock movements that were booked with it.
@@ -65,6 +68,7 @@ impl Fact {
                 EntityKey::Collection(handle.clone())
             }
             Fact::Staff(id, _) => EntityKey::Staff(*id),
+            Fact::Customer(id, _) => EntityKey::Customer(*id),
         }
     }
 
@@ -98,6 +102,15 @@ impl Fact {
             Fact::Grouping(GroupingEvent::CollectionDeleted { .. }) => "collection.deleted",
             Fact::Staff(_, StaffEvent::Created { .. }) => "staff.created",
             Fact::Staff(_, StaffEvent::PasswordChanged { .. }) => "staff.updated",
+            Fact::Customer(_, CustomerEvent::Registered { .. }) => "customer.registered",
+            Fact::Customer(
+                _,
+                CustomerEvent::Verified { .. }
+                | CustomerEvent::PasswordChanged { .. }
+                | CustomerEvent::ProfileChanged { .. }
+                | CustomerEvent::AddressesChanged { .. },
+            ) => "customer.updated",
+            Fact::Customer(_, CustomerEvent::Erased { .. }) => "customer.erased",
         }
     }
 }
@@ -135,6 +148,7 @@ impl fmt::Display for EntityKey {
             EntityKey::Category(handle) => write!(f, "category {handle}"),
             EntityKey::Collection(handle) => write!(f, "collection {handle}"),
             EntityKey::Staff(id) => write!(f, "staff {id}"),
+            EntityKey::Customer(id) => write!(f, "customer {id}"),
         }
     }
 }

@@ -143,6 +143,14 @@ id!(
     /// A member of staff.
     StaffId, "staff-", 16
 );
+id!(
+    /// A customer: somebody with an account.
+    CustomerId, "cus-", 16
+);
+id!(
+    /// One address in a customer's address book.
+    AddressId, "addr-", 16
+);
 
 /// A product. Ids brought along by an import, such as `prod-123`, are kept as they are.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

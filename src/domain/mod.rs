@@ -8,6 +8,7 @@
 pub mod address;
 pub mod cart;
 pub mod catalog;
+pub mod customer;
 pub mod event;
 pub mod grouping;
 pub mod ids;
@@ -22,6 +23,9 @@ pub mod tax;
 pub mod time;
 
 pub use address::{Address, Region};
-pub use ids::{CartId, ImportId, OrderId, PaymentId, ProductId, RefundId, Seq, Sku, StaffId};
+pub use ids::{
+    AddressId, CartId, CustomerId, ImportId, OrderId, PaymentId, ProductId, RefundId, Seq, Sku,
+    StaffId,
+};
 pub use money::{Currency, Money};
 pub use time::{Span, Timestamp};

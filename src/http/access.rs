@@ -16,7 +16,8 @@ pub enum Caller {
     Nobody,
     /// A guest who shows the key of a cart as bearer token; it opens that cart's order, no more.
     Cart(CartId),
-    Staff(accounts::Caller),
+    Customer(accounts::CustomerCaller),
+    Staff(accounts::StaffCaller),
 }
 
 impl FromRequestParts<App> for Caller {
@@ -28,7 +29,11 @@ impl FromRequestParts<App> for Caller {
         if let Ok(cart) = token.parse() {
             return Ok(Caller::Cart(cart));
         }
-        app.shop.accounts.authenticate(token).map(Caller::Staff).ok_or(ApiError::InvalidToken)
+        match app.shop.accounts.authenticate(token) {
+            Some(accounts::Caller::Customer(customer)) => Ok(Caller::Customer(customer)),
+            Some(accounts::Caller::Staff(staff)) => Ok(Caller::Staff(staff)),
+            None => Err(ApiError::InvalidToken),
+        }
     }
 }
 
@@ -52,6 +57,21 @@ impl FromRequestParts<App> for Staff {
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// A caller who is logged in, as a customer or as staff; placed as [`Staff`] is.
+pub struct LoggedIn;
+
+impl FromRequestParts<App> for LoggedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<LoggedIn, ApiError> {
+        match Caller::from_request_parts(parts, app).await? {
+            Caller::Nobody => Err(ApiError::Unauthenticated),
+            Caller::Cart(_) => Err(ApiError::Forbidden { needs: "log in first" }),
+            Caller::Customer(_) | Caller::Staff(_) => Ok(LoggedIn),
+        }
+    }
 }
 
 /// Whoever shows a token of any kind; placed as [`Staff`] is.
@@ -78,7 +98,9 @@ impl Caller {
     pub fn must_be_staff(&self) -> Result<String, ApiError> {
         match self {
             Caller::Nobody => Err(ApiError::Unauthenticated),
-            Caller::Cart(_) => Err(ApiError::Forbidden { needs: "this is for staff" }),
+            Caller::Cart(_) | Caller::Customer(_) => {
+                Err(ApiError::Forbidden { needs: "this is for staff" })
+            }
             Caller::Staff(caller) => Ok(format!("staff:{}", caller.staff)),
         }
     }
@@ -88,7 +110,7 @@ impl Caller {
         let scope = self.must_be_staff()?;
         match self {
             Caller::Staff(caller) if caller.role == Role::Admin => Ok(scope),
-            Caller::Nobody | Caller::Cart(_) | Caller::Staff(_) => {
+            Caller::Nobody | Caller::Cart(_) | Caller::Customer(_) | Caller::Staff(_) => {
                 Err(ApiError::Forbidden { needs: "this is for administrators" })
             }
         }

@@ -6,7 +6,7 @@
 //! order here and looked up through memory.
 
 use crate::domain::event::EntityKey;
-use crate::domain::{OrderId, Seq, Sku, Timestamp};
+use crate::domain::{CartId, CustomerId, OrderId, Seq, Sku, StaffId, Timestamp};
 
 /// One table. Keys and values are bytes; entity rows start with their version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +18,7 @@ pub enum Table {
     Categories,
     Collections,
     Staff,
+    Customers,
     /// `(order, SKU)` → units and deadline of a promise not yet kept.
     Reservations,
     /// `seq` → event.
@@ -37,7 +38,7 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 15] = [
+    pub const ALL: [Table; 16] = [
         Table::Carts,
         Table::Orders,
         Table::Skus,
@@ -45,6 +46,7 @@ impl Table {
         Table::Categories,
         Table::Collections,
         Table::Staff,
+        Table::Customers,
         Table::Reservations,
         Table::Events,
         Table::EventsByEntity,
@@ -65,6 +67,7 @@ impl Table {
             Table::Categories => "categories.v1",
             Table::Collections => "collections.v1",
             Table::Staff => "staff.v1",
+            Table::Customers => "customers.v1",
             Table::Reservations => "reservations.v1",
             Table::Events => "events.v1",
             Table::EventsByEntity => "events_by_entity.v1",
@@ -86,6 +89,7 @@ impl Table {
             EntityKey::Category(_) => Table::Categories,
             EntityKey::Collection(_) => Table::Collections,
             EntityKey::Staff(_) => Table::Staff,
+            EntityKey::Customer(_) => Table::Customers,
         }
     }
 }
@@ -99,6 +103,7 @@ pub fn row_key(key: &EntityKey) -> &[u8] {
         EntityKey::Product(id) => id.as_str().as_bytes(),
         EntityKey::Category(handle) | EntityKey::Collection(handle) => handle.as_bytes(),
         EntityKey::Staff(id) => id.as_bytes(),
+        EntityKey::Customer(id) => id.as_bytes(),
     }
 }
 
@@ -113,6 +118,7 @@ pub fn entity_prefix(key: &EntityKey) -> Vec<u8> {
         EntityKey::Category(_) => b'g',
         EntityKey::Collection(_) => b'l',
         EntityKey::Staff(_) => b't',
+        EntityKey::Customer(_) => b'u',
     };
     let id = row_key(key);
     let mut bytes = Vec::with_capacity(id.len() + 10);
@@ -128,13 +134,14 @@ pub fn parse_entity_prefix(bytes: &[u8]) -> Option<EntityKey> {
     let id = rest.strip_suffix(&[0])?;
     let text = || std::str::from_utf8(id).ok();
     Some(match kind {
-        b'c' => EntityKey::Cart(crate::domain::CartId::from_bytes(id.try_into().ok()?)),
+        b'c' => EntityKey::Cart(CartId::from_bytes(id.try_into().ok()?)),
         b'o' => EntityKey::Order(OrderId::from_bytes(id.try_into().ok()?)),
         b's' => EntityKey::Sku(text()?.parse().ok()?),
         b'p' => EntityKey::Product(text()?.parse().ok()?),
         b'g' => EntityKey::Category(text()?.to_owned()),
         b'l' => EntityKey::Collection(text()?.to_owned()),
-        b't' => EntityKey::Staff(crate::domain::StaffId::from_bytes(id.try_into().ok()?)),
+        b't' => EntityKey::Staff(StaffId::from_bytes(id.try_into().ok()?)),
+        b'u' => EntityKey::Customer(CustomerId::from_bytes(id.try_into().ok()?)),
         _ => return None,
     })
 }

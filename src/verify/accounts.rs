@@ -1,13 +1,14 @@
-//! I6 for who runs the shop. The log says who was hired and when a password changed, never what it
-//! is; so of a member's row, that much can be compared.
+//! I6 for who runs the shop and who has an account. The log says who was hired and when a password changed, never what it
+//! is; so of a row, that much can be compared.
 
 use super::check::{Check, explain};
 use super::replay::{compare, replay};
 use super::{CheckError, Invariant};
-use crate::domain::StaffId;
+use crate::domain::customer::Customer;
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::staff::{Staff, StaffEvent};
-use crate::storage::records::TokenRow;
+use crate::domain::{CustomerId, StaffId};
+use crate::storage::records::{CustomerRow, TokenRow};
 use crate::storage::{Stored, Table};
 
 pub(super) fn check_staff(check: &mut Check<'_>) -> Result<(), CheckError> {
@@ -25,6 +26,24 @@ pub(super) fn check_staff(check: &mut Check<'_>) -> Result<(), CheckError> {
             _ => staff,
         })?;
         compare(check, Invariant::I6, key, (version, &row), replayed);
+        Ok(())
+    })
+}
+
+pub(super) fn check_customers(check: &mut Check<'_>) -> Result<(), CheckError> {
+    let key_of =
+        |key: &[u8]| Some(EntityKey::Customer(CustomerId::from_bytes(key.try_into().ok()?)));
+    let (table, what) = (Table::Customers, "customers");
+    check.entities(table, what, Invariant::I6, key_of, |check, key, version, row| {
+        let CustomerRow { customer, password_hash } = row;
+        let replayed = replay(check, key, |customer: Option<Customer>, fact| match fact {
+            Fact::Customer(_, event) => Customer::apply(customer, event),
+            _ => customer,
+        })?;
+        if password_hash.is_some() && customer.account().is_none() {
+            check.find(Invariant::I6, Some(key), "it was erased, and its password still stands");
+        }
+        compare(check, Invariant::I6, key, (version, &customer), replayed);
         Ok(())
     })
 }

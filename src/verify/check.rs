@@ -199,7 +199,8 @@ fn name(entity: &EntityKey) -> String {
         | EntityKey::Product(_)
         | EntityKey::Category(_)
         | EntityKey::Collection(_)
-        | EntityKey::Staff(_) => entity.to_string(),
+        | EntityKey::Staff(_)
+        | EntityKey::Customer(_) => entity.to_string(),
     }
 }
 

@@ -103,7 +103,8 @@ pub(super) fn check_histories(check: &mut Check<'_>) -> Result<(), CheckError> {
             | EntityKey::Product(_)
             | EntityKey::Category(_)
             | EntityKey::Collection(_)
-            | EntityKey::Staff(_) => Invariant::I6,
+            | EntityKey::Staff(_)
+            | EntityKey::Customer(_) => Invariant::I6,
         };
         let events = check.snapshot.count_events_of(&entity)?;
         let detail = format!("{events} events are about it, but it has no row");
@@ -163,7 +164,8 @@ fn check_movements(check: &mut Check<'_>, seq: Seq, logged: &LoggedFact) {
         | Fact::Cart(..)
         | Fact::Product(..)
         | Fact::Grouping(_)
-        | Fact::Staff(..) => logged.movements.is_empty(),
+        | Fact::Staff(..)
+        | Fact::Customer(..) => logged.movements.is_empty(),
     };
     if !fits {
         let detail = format!(

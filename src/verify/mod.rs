@@ -165,6 +165,7 @@ pub fn verify(
     replay::check_products(&mut check)?;
     replay::check_groupings(&mut check)?;
     accounts::check_staff(&mut check)?;
+    accounts::check_customers(&mut check)?;
     accounts::check_tokens(&mut check)?;
     consumers::check_cursors(&mut check)?;
     if let Some(dir) = search {

@@ -132,7 +132,8 @@ pub(super) fn check_deadlines(check: &mut Check<'_>) -> Result<(), CheckError> {
             | EntityKey::Product(_)
             | EntityKey::Category(_)
             | EntityKey::Collection(_)
-            | EntityKey::Staff(_) => "it has a deadline, and nobody keeps it".to_owned(),
+            | EntityKey::Staff(_)
+            | EntityKey::Customer(_) => "it has a deadline, and nobody keeps it".to_owned(),
         };
         check.find(Invariant::I3, Some(&entity), detail);
         Ok(())

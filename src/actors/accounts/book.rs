@@ -1,11 +1,11 @@
-//! Staff and tokens as the shop has them in memory: what is durable, and nothing ahead of it.
+//! Accounts and tokens as the shop has them in memory: what is durable, and nothing ahead of it.
 //!
 //! Tokens arrive in random order, so on disk they lie in the order in which they run out and are
 //! looked up here. A refresh token is good for one exchange; what tells a spent one is that its
 //! family has a newer one, so nothing has to be rewritten when it is spent.
 
 use super::token::TokenHash;
-use super::{AccountError, Caller};
+use super::{AccountError, Caller, StaffCaller};
 use crate::domain::staff::Staff;
 use crate::domain::{StaffId, Timestamp};
 use crate::storage::codec::{CodecError, Stored};
@@ -20,16 +20,18 @@ pub(super) type FamilyId = [u8; 16];
 
 #[derive(Default)]
 pub(super) struct Book {
-    members: HashMap<StaffId, Member>,
-    by_email: HashMap<String, StaffId>,
+    members: HashMap<TokenHolder, Member>,
+    /// By address, in lower case.
+    by_email: HashMap<String, TokenHolder>,
     tokens: HashMap<TokenHash, TokenRow>,
     families: HashMap<FamilyId, Family>,
 }
 
-#[derive(Clone)]
-pub(super) struct Member {
-    pub caller: Caller,
-    pub password_hash: String,
+/// Somebody with an account.
+struct Member {
+    caller: Caller,
+    /// `None` where no password opens the account.
+    password_hash: Option<String>,
 }
 
 struct Family {
@@ -54,7 +56,7 @@ impl Book {
         let mut book = Book::default();
         snapshot.load_all(Table::Staff, |key, _, staff: Staff| {
             if let Ok(id) = key.try_into() {
-                book.add_member(StaffId::from_bytes(id), &staff);
+                book.add_staff(StaffId::from_bytes(id), &staff);
             }
         })?;
         let mut failed: Option<CodecError> = None;
@@ -75,26 +77,35 @@ impl Book {
     }
 
     pub fn has_staff(&self) -> bool {
-        !self.members.is_empty()
+        self.members.keys().any(|holder| matches!(holder, TokenHolder::Staff(_)))
     }
 
-    /// The member with this address, given in lower case.
-    pub fn by_email(&self, email: &str) -> Option<&Member> {
-        self.by_email.get(email).and_then(|id| self.members.get(id))
+    /// Whose address this is, given in lower case.
+    pub fn holder_of(&self, email: &str) -> Option<TokenHolder> {
+        self.by_email.get(email).copied()
     }
 
-    /// Whether this is still the member's password.
-    pub fn check_password(&self, id: StaffId, password_hash: &str) -> Result<(), AccountError> {
-        let member = self.members.get(&id);
-        let is_same = member.is_some_and(|member| member.password_hash == password_hash);
+    /// Whose address this is, given in lower case, and the hash of their password.
+    pub fn password_of(&self, email: &str) -> Option<(TokenHolder, Option<String>)> {
+        let holder = self.holder_of(email)?;
+        self.members.get(&holder).map(|member| (holder, member.password_hash.clone()))
+    }
+
+    /// Whether this is still the holder's password.
+    pub fn check_password(
+        &self,
+        holder: TokenHolder,
+        password_hash: &str,
+    ) -> Result<(), AccountError> {
+        let own = self.members.get(&holder).and_then(|member| member.password_hash.as_deref());
+        let is_same = own == Some(password_hash);
         if is_same { Ok(()) } else { Err(AccountError::WrongCredentials) }
     }
 
     /// Who holds the access token.
     pub fn caller(&self, hash: &TokenHash, now: Timestamp) -> Option<&Caller> {
         let row = self.live(hash, now).filter(|row| row.kind == TokenKind::Access)?;
-        let TokenHolder::Staff(id) = row.holder;
-        self.members.get(&id).map(|member| &member.caller)
+        self.members.get(&row.holder).map(|member| &member.caller)
     }
 
     pub fn exchange(&self, hash: &TokenHash, now: Timestamp) -> Option<Exchange> {
@@ -138,10 +149,13 @@ impl Book {
         }
     }
 
-    pub fn add_member(&mut self, id: StaffId, staff: &Staff) {
-        let caller = Caller { staff: id, role: staff.role, email: staff.email.as_str().into() };
-        self.by_email.insert(staff.email.clone(), id);
-        self.members.insert(id, Member { caller, password_hash: staff.password_hash.clone() });
+    pub fn add_staff(&mut self, id: StaffId, staff: &Staff) {
+        let caller =
+            StaffCaller { staff: id, role: staff.role, email: staff.email.as_str().into() };
+        let password_hash = Some(staff.password_hash.clone());
+        self.by_email.insert(staff.email.clone(), TokenHolder::Staff(id));
+        let member = Member { caller: Caller::Staff(caller), password_hash };
+        self.members.insert(TokenHolder::Staff(id), member);
     }
 
     pub fn add_token(&mut self, hash: TokenHash, row: TokenRow) {

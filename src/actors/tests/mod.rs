@@ -540,7 +540,11 @@ impl World {
                     let cart = Cart::apply(carts.remove(&id), &event).unwrap();
                     carts.insert(id, cart);
                 }
-                Fact::Stock(..) | Fact::Product(..) | Fact::Grouping(_) | Fact::Staff(..) => {}
+                Fact::Stock(..)
+                | Fact::Product(..)
+                | Fact::Grouping(_)
+                | Fact::Staff(..)
+                | Fact::Customer(..) => {}
             }
         }
         assert_eq!(replayed, orders, "the log tells every order");

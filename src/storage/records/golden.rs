@@ -4,11 +4,14 @@
 //! wrong, not the line. A new version of a record gets a file of its own beside the older ones,
 //! which stay and are read through `upgrade`.
 
-use super::{Answer, KeyRow, LoggedFact, Reservation, TokenHolder, TokenKind, TokenRow};
+use super::{
+    Answer, CustomerRow, KeyRow, LoggedFact, Reservation, TokenHolder, TokenKind, TokenRow,
+};
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
     Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
 };
+use crate::domain::customer::{Account, Customer, CustomerEvent, SealedProfile};
 use crate::domain::event::Fact;
 use crate::domain::grouping::{Category, Collection, GroupingEvent, Members, Rule};
 use crate::domain::order::{
@@ -22,8 +25,8 @@ use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    Address, CartId, Currency, Money, OrderId, PaymentId, ProductId, RefundId, Sku, StaffId,
-    Timestamp,
+    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, ProductId, RefundId, Sku,
+    StaffId, Timestamp,
 };
 use crate::storage::codec::Stored;
 use std::fmt::{Debug, Write};
@@ -72,6 +75,8 @@ const CART: CartId = CartId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00cartcartcartc
 const PAYMENT: PaymentId = PaymentId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00paymentpay");
 const REFUND: RefundId = RefundId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00refundrefu");
 const STAFF: StaffId = StaffId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00staffstaff");
+
+const CUSTOMER: CustomerId = CustomerId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00customercu");
 
 fn usd(minor: i64) -> Money {
     Money::from_minor(minor, Currency::USD)
@@ -393,6 +398,31 @@ fn staff_keep_their_bytes() {
 }
 
 #[test]
+fn customers_keep_their_bytes() {
+    let account = |verified_at| {
+        Customer::Active(Account {
+            profile: sealed_profile(),
+            verified_at,
+            registered_at: NOON,
+            updated_at: LATER,
+        })
+    };
+    let erased = Customer::Erased { registered_at: NOON, erased_at: LATER };
+    let password = || Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned());
+    let row = |customer, password_hash| CustomerRow { customer, password_hash };
+    let samples = [
+        ("registered", row(account(None), password())),
+        ("verified", row(account(Some(LATER)), None)),
+        ("erased", row(erased, None)),
+    ];
+    check(1, include_str!("golden/customer.v1.hex"), &samples);
+}
+
+fn sealed_profile() -> SealedProfile {
+    SealedProfile((*b"sealed").into())
+}
+
+#[test]
 fn idempotency_keys_keep_their_bytes() {
     let answer = Answer {
         status: 201,
@@ -410,13 +440,13 @@ fn idempotency_keys_keep_their_bytes() {
 
 #[test]
 fn tokens_keep_their_bytes() {
-    let token = |kind| TokenRow {
-        holder: TokenHolder::Staff(STAFF),
-        kind,
-        expires_at: LATER,
-        family: [0xcc; 16],
-    };
-    let samples = [("access", token(TokenKind::Access)), ("refresh", token(TokenKind::Refresh))];
+    let token = |holder, kind| TokenRow { holder, kind, expires_at: LATER, family: [0xcc; 16] };
+    let (staff, customer) = (TokenHolder::Staff(STAFF), TokenHolder::Customer(CUSTOMER));
+    let samples = [
+        ("access", token(staff, TokenKind::Access)),
+        ("refresh", token(staff, TokenKind::Refresh)),
+        ("customer", token(customer, TokenKind::Access)),
+    ];
     check(1, include_str!("golden/token.v1.hex"), &samples);
 }
 
@@ -529,6 +559,7 @@ fn other_facts() -> Vec<(&'static str, Fact)> {
     let stock = |event: StockEvent| Fact::Stock(sku(), event);
     let product = |event: ProductEvent| Fact::Product(product_id(), event);
     let staff = |event: StaffEvent| Fact::Staff(STAFF, event);
+    let customer = |event: CustomerEvent| Fact::Customer(CUSTOMER, event);
     let content = || Box::new(content());
     let handle = || "kettles".to_owned();
     let by_rule = collection(Members::ByRule(rule()));
@@ -565,5 +596,20 @@ fn other_facts() -> Vec<(&'static str, Fact)> {
             }),
         ),
         ("staff, password changed", staff(StaffEvent::PasswordChanged { at: NOON })),
+        (
+            "customer, registered",
+            customer(CustomerEvent::Registered { profile: sealed_profile(), at: NOON }),
+        ),
+        ("customer, verified", customer(CustomerEvent::Verified { at: NOON })),
+        ("customer, password changed", customer(CustomerEvent::PasswordChanged { at: NOON })),
+        (
+            "customer, profile changed",
+            customer(CustomerEvent::ProfileChanged { profile: sealed_profile(), at: NOON }),
+        ),
+        (
+            "customer, addresses changed",
+            customer(CustomerEvent::AddressesChanged { profile: sealed_profile(), at: NOON }),
+        ),
+        ("customer, erased", customer(CustomerEvent::Erased { at: NOON })),
     ]
 }

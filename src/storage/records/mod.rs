@@ -13,6 +13,7 @@ mod value;
 
 mod cart;
 mod catalog;
+mod customer;
 mod event;
 mod grouping;
 mod idempotency;
@@ -23,6 +24,7 @@ mod staff;
 mod stock;
 mod tokens;
 
+pub use customer::CustomerRow;
 pub use event::LoggedFact;
 pub use idempotency::{Answer, KeyRow};
 pub use stock::Reservation;

@@ -1,11 +1,14 @@
 //! Arbitrary values of everything that is stored, for property tests of this layer. They hold what
 //! the types promise and nothing more: states that no rule leads to must be kept as well.
 
-use super::{Answer, KeyRow, LoggedFact, Reservation, TokenHolder, TokenKind, TokenRow};
+use super::{
+    Answer, CustomerRow, KeyRow, LoggedFact, Reservation, TokenHolder, TokenKind, TokenRow,
+};
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
     Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
 };
+use crate::domain::customer::{Account, Customer, CustomerEvent, SealedProfile};
 use crate::domain::event::Fact;
 use crate::domain::grouping::{Category, Collection, GroupingEvent, Members, Rule};
 use crate::domain::order::{
@@ -19,8 +22,8 @@ use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    Address, CartId, Currency, Money, OrderId, PaymentId, ProductId, RefundId, Sku, StaffId,
-    Timestamp,
+    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, ProductId, RefundId, Sku,
+    StaffId, Timestamp,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -74,6 +77,10 @@ fn refund_ids() -> impl Strategy<Value = RefundId> {
 
 fn staff_ids() -> impl Strategy<Value = StaffId> {
     any::<[u8; 16]>().prop_map(StaffId::from_bytes)
+}
+
+fn customer_ids() -> impl Strategy<Value = CustomerId> {
+    any::<[u8; 16]>().prop_map(CustomerId::from_bytes)
 }
 
 prop_compose! {
@@ -503,14 +510,60 @@ fn staff_events() -> impl Strategy<Value = StaffEvent> {
     ]
 }
 
+fn sealed_profiles() -> impl Strategy<Value = SealedProfile> {
+    vec(any::<u8>(), 0..40).prop_map(|bytes| SealedProfile(bytes.into()))
+}
+
+prop_compose! {
+    fn accounts()(
+        profile in sealed_profiles(),
+        verified_at in of(times()),
+        registered_at in times(),
+        updated_at in times(),
+    ) -> Account {
+        Account { profile, verified_at, registered_at, updated_at }
+    }
+}
+
+prop_compose! {
+    pub(super) fn customer_rows()(
+        customer in prop_oneof![
+            accounts().prop_map(Customer::Active),
+            (times(), times()).prop_map(|(registered_at, erased_at)| Customer::Erased {
+                registered_at,
+                erased_at
+            }),
+        ],
+        password_hash in of(texts()),
+    ) -> CustomerRow {
+        CustomerRow { customer, password_hash }
+    }
+}
+
+fn customer_events() -> impl Strategy<Value = CustomerEvent> {
+    let profiles = || (sealed_profiles(), times());
+    prop_oneof![
+        profiles().prop_map(|(profile, at)| CustomerEvent::Registered { profile, at }),
+        times().prop_map(|at| CustomerEvent::Verified { at }),
+        times().prop_map(|at| CustomerEvent::PasswordChanged { at }),
+        profiles().prop_map(|(profile, at)| CustomerEvent::ProfileChanged { profile, at }),
+        profiles().prop_map(|(profile, at)| CustomerEvent::AddressesChanged { profile, at }),
+        times().prop_map(|at| CustomerEvent::Erased { at }),
+    ]
+}
+
+/// Boxed, for one value of every strategy at once is more than the stack of a test holds.
 fn facts() -> impl Strategy<Value = Fact> {
     prop_oneof![
-        (cart_ids(), cart_events()).prop_map(|(id, event)| Fact::Cart(id, event)),
-        (order_ids(), order_events()).prop_map(|(id, event)| Fact::Order(id, event)),
-        (skus(), stock_events()).prop_map(|(sku, event)| Fact::Stock(sku, event)),
-        (product_ids(), product_events()).prop_map(|(id, event)| Fact::Product(id, event)),
-        grouping_events().prop_map(Fact::Grouping),
-        (staff_ids(), staff_events()).prop_map(|(id, event)| Fact::Staff(id, event)),
+        (cart_ids(), cart_events()).prop_map(|(id, event)| Fact::Cart(id, event)).boxed(),
+        (order_ids(), order_events()).prop_map(|(id, event)| Fact::Order(id, event)).boxed(),
+        (skus(), stock_events()).prop_map(|(sku, event)| Fact::Stock(sku, event)).boxed(),
+        (product_ids(), product_events()).prop_map(|(id, event)| Fact::Product(id, event)).boxed(),
+        grouping_events().prop_map(Fact::Grouping).boxed(),
+        (staff_ids(), staff_events()).prop_map(|(id, event)| Fact::Staff(id, event)).boxed(),
+        (customer_ids(), customer_events())
+            .prop_map(|(id, event)| Fact::Customer(id, event))
+            .boxed(),
     ]
 }
 
@@ -546,7 +599,10 @@ pub(super) fn key_rows() -> impl Strategy<Value = KeyRow> {
 
 prop_compose! {
     pub(super) fn token_rows()(
-        holder in staff_ids().prop_map(TokenHolder::Staff),
+        holder in prop_oneof![
+            staff_ids().prop_map(TokenHolder::Staff),
+            customer_ids().prop_map(TokenHolder::Customer),
+        ],
         kind in select(vec![TokenKind::Access, TokenKind::Refresh]),
         expires_at in times(),
         family: [u8; 16],

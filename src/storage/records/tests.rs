@@ -1,7 +1,7 @@
 //! What must hold of every record, whatever it contains and whatever became of its bytes.
 
 use super::strategies::*;
-use super::{KeyRow, LoggedFact, Reservation, TokenRow};
+use super::{CustomerRow, KeyRow, LoggedFact, Reservation, TokenRow};
 use crate::domain::cart::Cart;
 use crate::domain::catalog::Product;
 use crate::domain::grouping::{Category, Collection};
@@ -99,6 +99,11 @@ proptest! {
     }
 
     #[test]
+    fn a_customer_comes_back(value in customer_rows(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
     fn an_event_comes_back(value in logged_facts(), place: Index, byte: u8) {
         holds(value, place, byte)?;
     }
@@ -124,6 +129,7 @@ proptest! {
         withstands::<Category>(&bytes)?;
         withstands::<Collection>(&bytes)?;
         withstands::<Staff>(&bytes)?;
+        withstands::<CustomerRow>(&bytes)?;
         withstands::<LoggedFact>(&bytes)?;
         withstands::<KeyRow>(&bytes)?;
         withstands::<TokenRow>(&bytes)?;

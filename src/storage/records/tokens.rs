@@ -2,7 +2,7 @@
 //! the row's key, so a stolen file opens no door.
 
 use super::value::TimeV1;
-use crate::domain::{StaffId, Timestamp};
+use crate::domain::{CustomerId, StaffId, Timestamp};
 use crate::storage::codec::Stored;
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +16,10 @@ pub struct TokenRow {
     pub family: [u8; 16],
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenHolder {
     Staff(StaffId),
+    Customer(CustomerId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub struct TokenRowV1 {
 #[derive(Debug, Serialize, Deserialize)]
 enum TokenHolderV1 {
     Staff([u8; 16]),
+    Customer([u8; 16]),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,6 +61,7 @@ impl From<&TokenRow> for TokenRowV1 {
         TokenRowV1 {
             holder: match row.holder {
                 TokenHolder::Staff(id) => TokenHolderV1::Staff(*id.as_bytes()),
+                TokenHolder::Customer(id) => TokenHolderV1::Customer(*id.as_bytes()),
             },
             kind: match row.kind {
                 TokenKind::Access => TokenKindV1::Access,
@@ -75,6 +78,7 @@ impl From<TokenRowV1> for TokenRow {
         TokenRow {
             holder: match stored.holder {
                 TokenHolderV1::Staff(id) => TokenHolder::Staff(StaffId::from_bytes(id)),
+                TokenHolderV1::Customer(id) => TokenHolder::Customer(CustomerId::from_bytes(id)),
             },
             kind: match stored.kind {
                 TokenKindV1::Access => TokenKind::Access,

@@ -4,6 +4,7 @@ use crate::domain::Seq;
 use crate::domain::cart::{Cart, CartCommand, CartEvent, Offer};
 use crate::domain::catalog::tests::content;
 use crate::domain::catalog::{Product, ProductCommand, ProductEvent};
+use crate::domain::customer::{Customer, CustomerCommand, SealedProfile};
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::grouping::{Category, Collection, GroupingEvent, Members};
 use crate::domain::order::tests::{NOON, placed};
@@ -17,9 +18,11 @@ use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, Stock, StockCommand, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    CartId, Currency, OrderId, PaymentId, RefundId, Sku, Span, StaffId, Timestamp,
+    CartId, Currency, CustomerId, OrderId, PaymentId, RefundId, Sku, Span, StaffId, Timestamp,
 };
-use crate::storage::records::{Answer, KeyRow, LoggedFact, TokenHolder, TokenKind, TokenRow};
+use crate::storage::records::{
+    Answer, CustomerRow, KeyRow, LoggedFact, TokenHolder, TokenKind, TokenRow,
+};
 use crate::storage::table::{row_key, seq_key, timed_key};
 use crate::storage::{Batch, Store, Stored, Table, memory::MemoryStore};
 
@@ -219,6 +222,26 @@ impl<S: Store> Books<S> {
         let event = StaffEvent::PasswordChanged { at: self.now };
         batch.fact(self.now, Fact::Staff(id, event), vec![]);
         self.commit(batch);
+    }
+
+    /// A customer of whom all this became.
+    pub fn customer(&mut self, commands: impl IntoIterator<Item = CustomerCommand>) -> CustomerId {
+        let random = [(self.fresh() & 255) as u8; 10];
+        let id = CustomerId::new(self.now, random);
+        let (key, mut customer) = (EntityKey::Customer(id), None);
+        for (version, command) in (0..).zip(commands) {
+            let events = Customer::decide(customer.as_ref(), command, self.now).unwrap();
+            let mut batch = Batch::new();
+            for event in events {
+                customer = Customer::apply(customer, &event);
+                batch.fact(self.now, Fact::Customer(id, event), vec![]);
+            }
+            let customer = customer.clone().unwrap();
+            let password_hash = customer.account().map(|_| "$argon2id$".to_owned());
+            batch.put(key.clone(), version, &CustomerRow { customer, password_hash });
+            self.commit(batch);
+        }
+        id
     }
 
     pub fn new_cart(&mut self, lines: &[(&str, u32)]) -> CartId {
@@ -450,6 +473,8 @@ pub(super) struct Town<S = MemoryStore> {
     /// Paid, cancelled, and its money given back.
     pub refunded: OrderId,
     pub staff: StaffId,
+    pub customer: CustomerId,
+    pub erased: CustomerId,
 }
 
 impl Town {
@@ -462,6 +487,11 @@ impl<S: Store> Town<S> {
     pub fn on(store: S) -> Town<S> {
         let mut books = Books::on(store);
         let staff = books.hire("ada@example.com");
+        let profile = SealedProfile((*b"sealed").into());
+        let register = CustomerCommand::Register(profile.clone());
+        let move_house = CustomerCommand::ChangeAddresses(profile);
+        let customer = books.customer([register.clone(), CustomerCommand::Verify, move_house]);
+        let erased = books.customer([register, CustomerCommand::Erase]);
         books.save_category("kitchen", "Kitchen");
         books.save_category("garden", "Garden");
         books.delete_category("garden");
@@ -493,7 +523,19 @@ impl<S: Store> Town<S> {
         books.pay(refunded, captured());
         books.cancel(refunded);
         books.refunded(refunded);
-        Town { books, open_cart, pending, paid, by_hand, declined: declined_order, refunded, staff }
+        let declined = declined_order;
+        Town {
+            books,
+            open_cart,
+            pending,
+            paid,
+            by_hand,
+            declined,
+            refunded,
+            staff,
+            customer,
+            erased,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::books::{RUBBISH, Town, answer, attempt, sku};
 use super::{assert_finds, report};
 use crate::domain::cart::{Cart, CartStatus};
 use crate::domain::catalog::Product;
+use crate::domain::customer::Customer;
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::grouping::{Category, Collection};
 use crate::domain::order::{Order, OrderEvent, RefundState};
@@ -11,7 +12,7 @@ use crate::domain::pricing::tests::usd;
 use crate::domain::staff::{Role, Staff};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::{CartId, OrderId, PaymentId, Seq, Span};
-use crate::storage::records::{KeyRow, Reservation};
+use crate::storage::records::{CustomerRow, KeyRow, Reservation};
 use crate::storage::table::{
     entity_prefix, expiry_key, reservation_key, row_key, seq_key, timed_key,
 };
@@ -493,6 +494,24 @@ fn a_row_that_is_not_the_replay_of_its_events_is_found() {
     );
     check(
         |town| {
+            let key = EntityKey::Customer(town.customer);
+            town.books.alter::<CustomerRow>(&key, |row| {
+                if let Customer::Active(account) = &mut row.customer {
+                    account.verified_at = None;
+                }
+            });
+        },
+        &[I6],
+    );
+    check(
+        |town| {
+            let key = EntityKey::Customer(town.erased);
+            town.books.alter::<CustomerRow>(&key, |row| row.password_hash = Some("$".into()));
+        },
+        &[I6],
+    );
+    check(
+        |town| {
             let key = EntityKey::Order(town.paid);
             town.books.alter::<Order>(&key, |order| order.paid_at = None);
         },
@@ -506,6 +525,7 @@ fn a_row_that_is_gone_is_found() {
         check(|town| town.books.remove_row(&key), &[I6]);
     }
     check(|town| town.books.remove_row(&EntityKey::Staff(town.staff)), &[I6]);
+    check(|town| town.books.remove_row(&EntityKey::Customer(town.customer)), &[I6]);
     check(|town| town.books.remove_row(&EntityKey::Collection("gifts".into())), &[I6]);
 }
 
@@ -535,8 +555,9 @@ fn a_row_that_cannot_be_read_is_found() {
     }
     check(|town| town.plant(Table::Carts, town.open_cart.as_bytes(), Some(RUBBISH)), &[I6]);
     check(|town| town.plant(Table::Staff, town.staff.as_bytes(), Some(RUBBISH)), &[I6]);
+    check(|town| town.plant(Table::Customers, town.erased.as_bytes(), Some(RUBBISH)), &[I6]);
     check(|town| town.plant(Table::Tokens, b"token", Some(RUBBISH)), &[I6]);
-    for table in [Table::Carts, Table::Staff] {
+    for table in [Table::Carts, Table::Staff, Table::Customers] {
         check(|town| town.plant(table, b"rubbish", Some(RUBBISH)), &[I6]);
     }
 }

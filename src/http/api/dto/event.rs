@@ -5,6 +5,7 @@ use super::inventory::effect;
 use super::order::requested_reason;
 use crate::domain::cart::CartEvent;
 use crate::domain::catalog::{ProductContent, ProductEvent};
+use crate::domain::customer::CustomerEvent;
 use crate::domain::event::{EntityKey, Event, Fact};
 use crate::domain::grouping::{GroupingEvent, Members};
 use crate::domain::order::{CancelReason, OrderEvent, Placed};
@@ -56,7 +57,7 @@ pub struct EventsMeta {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = EventEntity)]
 pub struct EntityJson {
-    /// `cart`, `order`, `sku`, `product`, `category`, `collection` or `staff`.
+    /// `cart`, `order`, `sku`, `product`, `category`, `collection`, `staff` or `customer`.
     #[schema(example = "order")]
     pub kind: &'static str,
     pub id: String,
@@ -71,6 +72,7 @@ impl From<&Event> for EventJson {
             Fact::Product(_, fact) => product(fact),
             Fact::Grouping(fact) => grouping(fact),
             Fact::Staff(_, fact) => staff(fact),
+            Fact::Customer(_, fact) => customer(fact),
         };
         if !event.movements.is_empty() {
             let movement = |movement: &crate::domain::stock::Movement| {
@@ -99,6 +101,7 @@ impl From<EntityKey> for EntityJson {
             EntityKey::Category(handle) => ("category", handle),
             EntityKey::Collection(handle) => ("collection", handle),
             EntityKey::Staff(id) => ("staff", id.to_string()),
+            EntityKey::Customer(id) => ("customer", id.to_string()),
         };
         EntityJson { kind, id }
     }
@@ -239,6 +242,17 @@ fn staff(fact: &StaffEvent) -> Value {
     match fact {
         StaffEvent::Created { email, role, .. } => json!({ "email": email, "role": role.name() }),
         StaffEvent::PasswordChanged { .. } => json!({}),
+    }
+}
+
+/// What changed and never to what: a customer's data stays with the customer.
+fn customer(fact: &CustomerEvent) -> Value {
+    match fact {
+        CustomerEvent::Registered { .. } | CustomerEvent::Erased { .. } => json!({}),
+        CustomerEvent::Verified { .. } => json!({ "change": "email_verified" }),
+        CustomerEvent::PasswordChanged { .. } => json!({ "change": "password_changed" }),
+        CustomerEvent::ProfileChanged { .. } => json!({ "change": "profile_changed" }),
+        CustomerEvent::AddressesChanged { .. } => json!({ "change": "addresses_changed" }),
     }
 }
 

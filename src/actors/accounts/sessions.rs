@@ -1,0 +1,151 @@
+//! Logging in and out: the tokens of one login, exchanged for new ones until somebody ends it.
+
+use super::book::{Exchange, FamilyId, write_token};
+use super::owner::{Message, Parts};
+use super::token::{Token, TokenHash, hash_of};
+use super::{AccountError, AccountSettings, Accounts};
+use crate::actors::pools::Password;
+use crate::domain::{Span, Timestamp};
+use crate::storage::Batch;
+use crate::storage::records::{TokenHolder, TokenKind, TokenRow};
+
+/// The most logins of one account at a time; another one ends the one that was unused for longest.
+pub(super) const MOST_LOGINS: usize = 100;
+
+/// What is checked for an address that nobody has: as dear as a real check, and never right.
+pub(super) const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bWVyY2F0LWRlY295LTAwMQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// What a login is answered with.
+#[derive(Debug)]
+pub struct Grant {
+    pub access: Token,
+    pub refresh: Token,
+    /// How long the access token is good for.
+    pub expires_in: Span,
+}
+
+impl Accounts {
+    /// Gives tokens for a password. Takes as long for an address that nobody has.
+    pub async fn login(&self, email: &str, password: Password) -> Result<Grant, AccountError> {
+        let found = self.shared.book().password_of(&email.trim().to_lowercase());
+        let own = found.as_ref().and_then(|(_, password_hash)| password_hash.as_deref());
+        let hash = own.unwrap_or(DECOY);
+        let is_right = self.shared.secrets.verify(password, hash.to_owned()).await?;
+        let Some((holder, Some(password_hash))) = found.filter(|_| is_right) else {
+            return Err(AccountError::WrongCredentials);
+        };
+        self.ask(|reply| Message::Login { holder, password_hash, reply }).await
+    }
+
+    /// Exchanges a refresh token for new tokens, once. A second time, somebody has a copy of it, and
+    /// all tokens of that login end.
+    pub async fn refresh(&self, token: &str) -> Result<Grant, AccountError> {
+        let hash = hash_of(token).ok_or(AccountError::InvalidToken)?;
+        self.ask(|reply| Message::Refresh { hash, reply }).await
+    }
+
+    /// Ends all tokens of the login that this one came from; a token that is none is fine.
+    pub async fn logout(&self, token: &str) -> Result<(), AccountError> {
+        let Some(hash) = hash_of(token) else { return Ok(()) };
+        self.ask(|reply| Message::Logout { hash, reply }).await
+    }
+}
+
+impl Parts {
+    pub(super) async fn login(
+        &self,
+        holder: TokenHolder,
+        password_hash: &str,
+    ) -> Result<Grant, AccountError> {
+        let surplus: Vec<TokenHash> = {
+            let book = self.shared.book();
+            book.check_password(holder, password_hash)?;
+            let surplus = book.surplus(holder, MOST_LOGINS);
+            surplus.iter().flat_map(|family| book.tokens_of(family)).collect()
+        };
+        let mut family = FamilyId::default();
+        family.copy_from_slice(&self.shared.ids.secret()[..16]);
+        self.grant(holder, family, None, &surplus).await
+    }
+
+    pub(super) async fn refresh(&self, hash: TokenHash) -> Result<Grant, AccountError> {
+        let exchange = self.shared.book().exchange(&hash, self.now());
+        match exchange {
+            None => Err(AccountError::InvalidToken),
+            Some(Exchange::Current(row)) => {
+                self.grant(row.holder, row.family, Some(row.expires_at), &[]).await
+            }
+            Some(Exchange::Spent(family)) => {
+                tracing::warn!("a spent refresh token was used again; its login has ended");
+                self.end(family).await?;
+                Err(AccountError::InvalidToken)
+            }
+        }
+    }
+
+    pub(super) async fn logout(&self, hash: TokenHash) -> Result<(), AccountError> {
+        let family = self.shared.book().family(&hash);
+        match family {
+            Some(family) => self.end(family).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn sweep(&self) -> Result<(), AccountError> {
+        let expired = self.shared.book().expired(self.now());
+        self.remove(&expired).await
+    }
+
+    /// Makes a pair of tokens durable, and removes `surplus` in the same commit. The refresh token
+    /// runs out after the one that it follows, for that is what makes it the newest.
+    async fn grant(
+        &self,
+        holder: TokenHolder,
+        family: FamilyId,
+        follows: Option<Timestamp>,
+        surplus: &[TokenHash],
+    ) -> Result<Grant, AccountError> {
+        let AccountSettings { access_for, refresh_for } = self.shared.settings;
+        let (now, ids) = (self.now(), &self.shared.ids);
+        let after = follows.map(|at| at.plus(Span::millis(1)));
+        let refresh_until = now.plus(refresh_for).max(after.unwrap_or_default());
+        let token = |kind, expires_at| {
+            let token = Token::new(ids.secret());
+            (token, TokenRow { holder, kind, expires_at, family })
+        };
+        let pair = [
+            token(TokenKind::Access, now.plus(access_for)),
+            token(TokenKind::Refresh, refresh_until),
+        ];
+        let mut batch = Batch::new();
+        for (token, row) in &pair {
+            write_token(&token.hash(), row, &mut batch);
+        }
+        self.shared.book().write_removal(surplus, &mut batch);
+        self.commit(batch).await?;
+        self.shared.change(|book| {
+            book.remove_tokens(surplus);
+            for (token, row) in &pair {
+                book.add_token(token.hash(), *row);
+            }
+        });
+        let [(access, _), (refresh, _)] = pair;
+        Ok(Grant { access, refresh, expires_in: access_for })
+    }
+
+    async fn end(&self, family: FamilyId) -> Result<(), AccountError> {
+        let hashes = self.shared.book().tokens_of(&family);
+        self.remove(&hashes).await
+    }
+
+    async fn remove(&self, hashes: &[TokenHash]) -> Result<(), AccountError> {
+        if hashes.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        self.shared.book().write_removal(hashes, &mut batch);
+        self.commit(batch).await?;
+        self.shared.change(|book| book.remove_tokens(hashes));
+        Ok(())
+    }
+}

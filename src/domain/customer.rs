@@ -1,0 +1,222 @@
+//! Customers: people with an account, from registration to erasure.
+//!
+//! Who they are (name, e-mail, addresses) is one sealed piece here, which is passed on and never
+//! looked into: rows and events keep it under a key of the person's own, so that destroying the key
+//! erases it everywhere, from old events and backups too. What stays of an erased customer is that
+//! there was one, so that the books still add up. Passwords are absent on purpose: their hashes are
+//! in the row alone, and no event tells one.
+
+use super::time::Timestamp;
+
+/// A profile under the key of its person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedProfile(pub Box<[u8]>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Customer {
+    Active(Account),
+    /// Nothing is left of the person.
+    Erased {
+        registered_at: Timestamp,
+        erased_at: Timestamp,
+    },
+}
+
+/// The account of a customer who is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub profile: SealedProfile,
+    /// When it was proven that the customer reads mail to the address in the profile.
+    pub verified_at: Option<Timestamp>,
+    pub registered_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CustomerCommand {
+    Register(SealedProfile),
+    /// A token that was mailed to the customer came back.
+    Verify,
+    ChangePassword,
+    /// With another e-mail address in it, the token that was mailed to that address came back.
+    ChangeProfile(SealedProfile),
+    ChangeAddresses(SealedProfile),
+    Erase,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CustomerEvent {
+    Registered { profile: SealedProfile, at: Timestamp },
+    Verified { at: Timestamp },
+    PasswordChanged { at: Timestamp },
+    ProfileChanged { profile: SealedProfile, at: Timestamp },
+    AddressesChanged { profile: SealedProfile, at: Timestamp },
+    Erased { at: Timestamp },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CustomerRejection {
+    #[error("there is no such customer")]
+    Unknown,
+    #[error("the customer is there already")]
+    Exists,
+    #[error("the customer was erased")]
+    Erased { at: Timestamp },
+}
+
+impl Customer {
+    /// Says which events follow from `command`; `current` is `None` for a customer not yet there.
+    pub fn decide(
+        current: Option<&Customer>,
+        command: CustomerCommand,
+        now: Timestamp,
+    ) -> Result<Vec<CustomerEvent>, CustomerRejection> {
+        use CustomerCommand as C;
+        let account = match (current, &command) {
+            (None, C::Register(_)) => None,
+            (None, _) => return Err(CustomerRejection::Unknown),
+            (Some(_), C::Register(_)) => return Err(CustomerRejection::Exists),
+            // Asked again after a lost answer: nothing happens twice.
+            (Some(Customer::Erased { .. }), C::Erase) => return Ok(vec![]),
+            (Some(Customer::Erased { erased_at, .. }), _) => {
+                return Err(CustomerRejection::Erased { at: *erased_at });
+            }
+            (Some(Customer::Active(account)), _) => Some(account),
+        };
+        let at = now;
+        Ok(match command {
+            C::Register(profile) => vec![CustomerEvent::Registered { profile, at }],
+            C::Verify if account.is_some_and(Account::is_verified) => vec![],
+            C::Verify => vec![CustomerEvent::Verified { at }],
+            C::ChangePassword => vec![CustomerEvent::PasswordChanged { at }],
+            C::ChangeProfile(profile) => vec![CustomerEvent::ProfileChanged { profile, at }],
+            C::ChangeAddresses(profile) => vec![CustomerEvent::AddressesChanged { profile, at }],
+            C::Erase => vec![CustomerEvent::Erased { at }],
+        })
+    }
+
+    /// Takes in a fact. Replay calls this too, so it neither fails nor asks anything.
+    pub fn apply(current: Option<Customer>, event: &CustomerEvent) -> Option<Customer> {
+        if let CustomerEvent::Registered { profile, at } = event {
+            return Some(Customer::Active(Account {
+                profile: profile.clone(),
+                verified_at: None,
+                registered_at: *at,
+                updated_at: *at,
+            }));
+        }
+        let mut customer = current?;
+        let Customer::Active(account) = &mut customer else { return Some(customer) };
+        match event {
+            CustomerEvent::Registered { .. } => {}
+            CustomerEvent::Verified { at } => {
+                (account.verified_at, account.updated_at) = (Some(*at), *at);
+            }
+            CustomerEvent::PasswordChanged { at } => account.updated_at = *at,
+            CustomerEvent::ProfileChanged { profile, at }
+            | CustomerEvent::AddressesChanged { profile, at } => {
+                (account.profile, account.updated_at) = (profile.clone(), *at);
+            }
+            CustomerEvent::Erased { at } => {
+                let registered_at = account.registered_at;
+                customer = Customer::Erased { registered_at, erased_at: *at };
+            }
+        }
+        Some(customer)
+    }
+
+    /// The account, unless it was erased.
+    pub fn account(&self) -> Option<&Account> {
+        match self {
+            Customer::Active(account) => Some(account),
+            Customer::Erased { .. } => None,
+        }
+    }
+
+    pub fn registered_at(&self) -> Timestamp {
+        match self {
+            Customer::Active(account) => account.registered_at,
+            Customer::Erased { registered_at, .. } => *registered_at,
+        }
+    }
+}
+
+impl Account {
+    pub fn is_verified(&self) -> bool {
+        self.verified_at.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+    const LATER: Timestamp = Timestamp::from_millis(1_700_000_900_000);
+
+    fn sealed(text: &str) -> SealedProfile {
+        SealedProfile(text.as_bytes().into())
+    }
+
+    /// What became of a customer after these commands, the first of them at noon.
+    #[track_caller]
+    fn after(commands: &[CustomerCommand]) -> Customer {
+        let mut customer = None;
+        for (at, command) in commands.iter().enumerate() {
+            let now = if at == 0 { NOON } else { LATER };
+            let events = Customer::decide(customer.as_ref(), command.clone(), now).unwrap();
+            customer = events.iter().fold(customer, Customer::apply);
+        }
+        customer.unwrap()
+    }
+
+    fn registered() -> CustomerCommand {
+        CustomerCommand::Register(sealed("ada"))
+    }
+
+    #[test]
+    fn an_address_is_proven_once() {
+        let customer = after(&[registered()]);
+        assert!(!customer.account().unwrap().is_verified());
+        let customer = after(&[registered(), CustomerCommand::Verify]);
+        assert_eq!(customer.account().unwrap().verified_at, Some(LATER));
+        let again = Customer::decide(Some(&customer), CustomerCommand::Verify, LATER);
+        assert_eq!(again, Ok(vec![]));
+    }
+
+    #[test]
+    fn a_changed_profile_replaces_the_one_before() {
+        for change in [CustomerCommand::ChangeProfile, CustomerCommand::ChangeAddresses] {
+            let customer = after(&[registered(), change(sealed("eve"))]);
+            let account = customer.account().unwrap();
+            assert_eq!((&account.profile, account.updated_at), (&sealed("eve"), LATER));
+            assert_eq!(account.registered_at, NOON);
+        }
+    }
+
+    #[test]
+    fn of_an_erased_customer_two_times_are_left_and_nothing_more_happens() {
+        let erased = after(&[registered(), CustomerCommand::Verify, CustomerCommand::Erase]);
+        assert_eq!(erased, Customer::Erased { registered_at: NOON, erased_at: LATER });
+        let decide = |command| Customer::decide(Some(&erased), command, LATER);
+        assert_eq!(decide(CustomerCommand::Erase), Ok(vec![]));
+        for command in [
+            CustomerCommand::Verify,
+            CustomerCommand::ChangePassword,
+            CustomerCommand::ChangeProfile(sealed("eve")),
+            CustomerCommand::ChangeAddresses(sealed("eve")),
+        ] {
+            assert_eq!(decide(command), Err(CustomerRejection::Erased { at: LATER }));
+        }
+        let late = CustomerEvent::ProfileChanged { profile: sealed("eve"), at: LATER };
+        assert_eq!(Customer::apply(Some(erased.clone()), &late), Some(erased));
+    }
+
+    #[test]
+    fn a_customer_registers_before_anything_else_and_once() {
+        let nobody = Customer::decide(None, CustomerCommand::Verify, NOON);
+        assert_eq!(nobody, Err(CustomerRejection::Unknown));
+        let twice = Customer::decide(Some(&after(&[registered()])), registered(), LATER);
+        assert_eq!(twice, Err(CustomerRejection::Exists));
+    }
+}

@@ -1,0 +1,132 @@
+//! Stored forms of customers and of what happens to them. What says who they are is stored as it
+//! comes, sealed.
+
+use super::value::TimeV1;
+use crate::domain::customer::{Account, Customer, CustomerEvent, SealedProfile};
+use crate::storage::codec::Stored;
+use serde::{Deserialize, Serialize};
+
+/// What the shop keeps of a customer: what the log says of them, and what it must not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerRow {
+    pub customer: Customer,
+    /// A PHC string, such as `$argon2id$v=19$…`; `None` where no password opens the account.
+    pub password_hash: Option<String>,
+}
+
+impl Stored for CustomerRow {
+    const NAME: &'static str = "customer";
+    const VERSION: u8 = 1;
+    type Latest<'a> = CustomerRowV1<'a>;
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct CustomerRowV1<'a> {
+    #[serde(borrow)]
+    customer: CustomerV1<'a>,
+    #[serde(borrow)]
+    password_hash: Option<&'a str>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum CustomerV1<'a> {
+    Active(#[serde(borrow)] AccountV1<'a>),
+    Erased { registered_at: TimeV1, erased_at: TimeV1 },
+}
+
+#[derive(Serialize, Deserialize)]
+struct AccountV1<'a> {
+    profile: &'a [u8],
+    verified_at: Option<TimeV1>,
+    registered_at: TimeV1,
+    updated_at: TimeV1,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub enum CustomerEventV1<'a> {
+    Registered { profile: &'a [u8], at: TimeV1 },
+    Verified { at: TimeV1 },
+    PasswordChanged { at: TimeV1 },
+    ProfileChanged { profile: &'a [u8], at: TimeV1 },
+    AddressesChanged { profile: &'a [u8], at: TimeV1 },
+    Erased { at: TimeV1 },
+}
+
+impl<'a> From<&'a CustomerRow> for CustomerRowV1<'a> {
+    fn from(row: &'a CustomerRow) -> CustomerRowV1<'a> {
+        let customer = match &row.customer {
+            Customer::Active(account) => CustomerV1::Active(AccountV1 {
+                profile: &account.profile.0,
+                verified_at: account.verified_at.map(Into::into),
+                registered_at: account.registered_at.into(),
+                updated_at: account.updated_at.into(),
+            }),
+            Customer::Erased { registered_at, erased_at } => CustomerV1::Erased {
+                registered_at: (*registered_at).into(),
+                erased_at: (*erased_at).into(),
+            },
+        };
+        CustomerRowV1 { customer, password_hash: row.password_hash.as_deref() }
+    }
+}
+
+impl From<CustomerRowV1<'_>> for CustomerRow {
+    fn from(stored: CustomerRowV1<'_>) -> CustomerRow {
+        let customer = match stored.customer {
+            CustomerV1::Active(account) => Customer::Active(Account {
+                profile: SealedProfile(account.profile.into()),
+                verified_at: account.verified_at.map(Into::into),
+                registered_at: account.registered_at.into(),
+                updated_at: account.updated_at.into(),
+            }),
+            CustomerV1::Erased { registered_at, erased_at } => Customer::Erased {
+                registered_at: registered_at.into(),
+                erased_at: erased_at.into(),
+            },
+        };
+        CustomerRow { customer, password_hash: stored.password_hash.map(str::to_owned) }
+    }
+}
+
+impl<'a> From<&'a CustomerEvent> for CustomerEventV1<'a> {
+    fn from(event: &'a CustomerEvent) -> CustomerEventV1<'a> {
+        use CustomerEvent as E;
+        use CustomerEventV1 as V1;
+        match event {
+            E::Registered { profile, at } => {
+                V1::Registered { profile: &profile.0, at: (*at).into() }
+            }
+            E::Verified { at } => V1::Verified { at: (*at).into() },
+            E::PasswordChanged { at } => V1::PasswordChanged { at: (*at).into() },
+            E::ProfileChanged { profile, at } => {
+                V1::ProfileChanged { profile: &profile.0, at: (*at).into() }
+            }
+            E::AddressesChanged { profile, at } => {
+                V1::AddressesChanged { profile: &profile.0, at: (*at).into() }
+            }
+            E::Erased { at } => V1::Erased { at: (*at).into() },
+        }
+    }
+}
+
+impl From<CustomerEventV1<'_>> for CustomerEvent {
+    fn from(stored: CustomerEventV1<'_>) -> CustomerEvent {
+        use CustomerEvent as E;
+        use CustomerEventV1 as V1;
+        let sealed = |bytes: &[u8]| SealedProfile(bytes.into());
+        match stored {
+            V1::Registered { profile, at } => {
+                E::Registered { profile: sealed(profile), at: at.into() }
+            }
+            V1::Verified { at } => E::Verified { at: at.into() },
+            V1::PasswordChanged { at } => E::PasswordChanged { at: at.into() },
+            V1::ProfileChanged { profile, at } => {
+                E::ProfileChanged { profile: sealed(profile), at: at.into() }
+            }
+            V1::AddressesChanged { profile, at } => {
+                E::AddressesChanged { profile: sealed(profile), at: at.into() }
+            }
+            V1::Erased { at } => E::Erased { at: at.into() },
+        }
+    }
+}
