@@ -9,6 +9,7 @@ pub mod imports;
 pub mod media;
 pub mod payments;
 pub mod search;
+pub mod secrets;
 pub mod shop;
 pub mod storage;
 pub mod telemetry;

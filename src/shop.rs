@@ -21,6 +21,7 @@ use crate::actors::recovery::{Recovered, recover};
 use crate::actors::shard::Census;
 use crate::payments::Providers;
 use crate::search::SearchError;
+use crate::secrets::Vault;
 use crate::storage::{Settled, Store, StoreError};
 use crate::telemetry::{Figures, Telemetry};
 use std::io;
@@ -35,6 +36,8 @@ const MOST_STREAMS: usize = 256;
 /// What a shop is made of; the rest it builds itself.
 pub struct ShopParts {
     pub store: Arc<dyn Store>,
+    /// The keys that belong to that store.
+    pub vault: Vault,
     pub settings: Settings,
     pub clock: Arc<dyn Clock>,
     pub providers: Providers,
@@ -66,6 +69,7 @@ pub struct Shop {
     pub engine: Engine,
     pub keys: Keys,
     pub accounts: Accounts,
+    pub vault: Vault,
     pub search: Arc<SearchCell>,
     pub catalog: CatalogDesk,
     pub imports: Imports,
@@ -86,13 +90,15 @@ pub struct Shop {
 impl Shop {
     /// Opens the shop on its store and brings what was under way to an end.
     pub async fn open(parts: ShopParts) -> Result<Shop, ShopError> {
-        let ShopParts { store, settings, clock, providers, index_folder, checkout_answer } = parts;
+        let ShopParts { store, vault, settings, clock, providers, index_folder, checkout_answer } =
+            parts;
         let cores = available_parallelism().map_or(2, usize::from);
         let reads = Arc::new(Reads::load(Arc::clone(&store))?);
         let mut pools = Pools::start(PoolSizes::for_cores(cores), Arc::clone(&store))?;
         let env = Arc::new(Env {
             settings,
             ids: Ids::new(Arc::clone(&clock)),
+            vault: vault.clone(),
             clock: Arc::clone(&clock),
             catalog: Arc::clone(&reads.catalog),
             providers,
@@ -152,6 +158,7 @@ impl Shop {
             engine,
             keys,
             accounts,
+            vault,
             search,
             catalog,
             imports,

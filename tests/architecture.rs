@@ -6,19 +6,30 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each part and the parts it may name.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("storage", &["domain"]),
     ("search", &["domain"]),
     ("payments", &["domain"]),
     ("media", &["domain"]),
+    ("secrets", &["storage", "domain"]),
     ("imports", &["domain"]),
     ("verify", &["storage", "search", "domain"]),
-    ("actors", &["storage", "search", "payments", "media", "imports", "domain"]),
+    ("actors", &["storage", "secrets", "search", "payments", "media", "imports", "domain"]),
     ("config", &["actors", "payments", "domain"]),
     (
         "shop",
-        &["actors", "storage", "search", "payments", "media", "imports", "telemetry", "domain"],
+        &[
+            "actors",
+            "storage",
+            "secrets",
+            "search",
+            "payments",
+            "media",
+            "imports",
+            "telemetry",
+            "domain",
+        ],
     ),
     ("telemetry", &[]),
     // The answers under idempotency keys are stored as they are sent: `http` names the stored form.
@@ -32,6 +43,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "media",
             "imports",
             "storage",
+            "secrets",
             "telemetry",
             "domain",
         ],
@@ -44,6 +56,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "actors",
             "config",
             "storage",
+            "secrets",
             "search",
             "payments",
             "media",

@@ -24,6 +24,7 @@ use mercat::http::api::dto::order::OrderJson;
 use mercat::payments::manual::ManualProvider;
 use mercat::payments::test::{TestProvider, TestSettings};
 use mercat::payments::{CaptureMode, PaymentProvider, Providers};
+use mercat::secrets::{ShopKey, Vault};
 use mercat::storage::{Batch, Store};
 use std::error::Error;
 use std::fs::File;
@@ -192,6 +193,7 @@ impl Shop {
         let env = Env {
             settings,
             ids: Ids::new(Arc::clone(&clock)),
+            vault: Vault::with_key(&*store, ShopKey::from_bytes([7; 32]))?,
             catalog: Arc::clone(&reads.catalog),
             providers: Providers::new(providers),
             order_numbers: OrderNumbers::after(reads.orders.highest_number()),

@@ -67,10 +67,13 @@ impl Engine {
     ) -> Result<(Engine, H), EngineError> {
         let EngineParts { env, store, reads, readers, mut witness, shards } = parts;
         let directory = Directory::new(shards);
-        let to_shards = directory.clone();
+        let (to_shards, vault) = (directory.clone(), env.vault.clone());
         let sink = move |group: Vec<Settled<Ticket>>| {
             // A panic here would end the one writer. Models that missed a group catch up with the next.
             let told = AssertUnwindSafe(|| {
+                for Settled { batch, outcome, .. } in &group {
+                    vault.settled(batch, outcome);
+                }
                 reads.project(&group);
                 witness(&group);
             });

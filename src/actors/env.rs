@@ -8,6 +8,7 @@ use crate::domain::Span;
 use crate::domain::pricing::PriceRules;
 use crate::domain::{Currency, Timestamp};
 use crate::payments::{CaptureMode, Providers};
+use crate::secrets::Vault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,6 +37,7 @@ pub struct Env {
     pub settings: Settings,
     pub clock: Arc<dyn Clock>,
     pub ids: Ids,
+    pub vault: Vault,
     pub catalog: Arc<CatalogCell>,
     pub providers: Providers,
     pub order_numbers: OrderNumbers,

@@ -9,9 +9,11 @@ use crate::media::{Folder, MediaStore};
 use crate::payments::manual::ManualProvider;
 use crate::payments::test::{TestProvider, TestSettings};
 use crate::payments::{PaymentProvider, Providers};
+use crate::secrets::{KeySource, SecretsError, Vault};
 use crate::shop::{Shop, ShopParts};
 use crate::storage::{RedbStore, Store};
 use anyhow::Context;
+use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,6 +41,14 @@ pub(super) fn config(args: &SettingsArgs) -> anyhow::Result<Config> {
     Ok(config)
 }
 
+/// Where the key of the shop in `folder` is, as the environment says.
+pub(super) fn key_source(folder: &Path) -> Result<KeySource, SecretsError> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    let key = set("MERCAT_KEY").map(|key| key.to_string_lossy().into_owned());
+    let file = set("MERCAT_KEY_FILE");
+    KeySource::choose(folder, key.as_deref(), file.as_deref().map(Path::new))
+}
+
 /// Opens the shop in `folder`; `fallback_url` is its address where none is configured.
 pub(super) async fn open(
     folder: &Path,
@@ -60,6 +70,7 @@ pub(super) async fn open_at(
     let public_url: PublicUrl = public_url.parse().context("setting public_url")?;
     let store = RedbStore::open(folder, config.memory.cache_mb << 20)?;
     let store: Arc<dyn Store> = Arc::new(store);
+    let vault = Vault::unlock(&*store, &key_source(folder)?)?;
     let mut providers: Vec<Arc<dyn PaymentProvider>> = vec![Arc::new(ManualProvider)];
     let mut test = None;
     if config.payments.test {
@@ -72,6 +83,7 @@ pub(super) async fn open_at(
     let media = Folder::open(&folder.join("media")).context("the folder of pictures")?;
     let parts = ShopParts {
         store,
+        vault,
         settings,
         clock,
         providers: Providers::new(providers),

@@ -7,6 +7,7 @@ mod serve;
 mod admin;
 mod demo;
 mod import;
+mod key;
 mod verify;
 
 use clap::{Args, Parser, Subcommand};
@@ -42,6 +43,11 @@ enum Command {
     Import {
         #[command(subcommand)]
         command: ImportCommand,
+    },
+    /// The key that the shop's secrets and personal data are sealed with
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
     },
     /// Check everything in a data folder against everything else
     Verify {
@@ -114,6 +120,15 @@ enum ImportCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Give a shop that is not running another key
+    Rotate {
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
+
 fn switch(text: &str) -> Result<bool, String> {
     match text {
         "1" | "true" | "yes" | "on" => Ok(true),
@@ -149,6 +164,7 @@ pub fn run() -> ExitCode {
             Command::Import {
                 command: ImportCommand::Products { file, data, settings, dry_run },
             } => import::products(&file, &data.data, &settings, dry_run).await,
+            Command::Key { command: KeyCommand::Rotate { data } } => key::run(&data.data),
             Command::Verify { data } => verify::run(&data.data),
         }
     });

@@ -64,6 +64,7 @@ macro_rules! id {
 
         impl $name {
             pub const PREFIX: &str = $prefix;
+            pub const BYTES: usize = $bytes;
             /// How many bytes follow the six of the time.
             pub const RANDOM_BYTES: usize = $bytes - 6;
 
@@ -150,6 +151,11 @@ id!(
 id!(
     /// One address in a customer's address book.
     AddressId, "addr-", 16
+);
+id!(
+    /// Somebody of whom the shop knows something. What that is, is sealed under a key of their own;
+    /// when it is destroyed, all of it is gone, wherever it was written.
+    PersonId, "person-", 16
 );
 
 /// A product. Ids brought along by an import, such as `prod-123`, are kept as they are.

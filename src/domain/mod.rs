@@ -16,6 +16,7 @@ pub mod money;
 pub mod order;
 pub mod payment;
 pub mod pricing;
+pub mod sealed;
 pub mod shipping;
 pub mod staff;
 pub mod stock;
@@ -24,8 +25,9 @@ pub mod time;
 
 pub use address::{Address, Region};
 pub use ids::{
-    AddressId, CartId, CustomerId, ImportId, OrderId, PaymentId, ProductId, RefundId, Seq, Sku,
-    StaffId,
+    AddressId, CartId, CustomerId, ImportId, OrderId, PaymentId, PersonId, ProductId, RefundId,
+    Seq, Sku, StaffId,
 };
 pub use money::{Currency, Money};
+pub use sealed::Sealed;
 pub use time::{Span, Timestamp};

@@ -116,6 +116,12 @@ impl Batch {
         self.rows.push(RowWrite { table, key, value });
     }
 
+    /// The rows without a version that it writes in one table (`None`: removes).
+    pub fn rows_of(&self, table: Table) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let rows = self.rows.iter().filter(move |row| row.table == table);
+        rows.map(|row| (&*row.key, row.value.as_deref()))
+    }
+
     /// The facts in the order in which they will be numbered.
     pub fn facts(&self) -> impl ExactSizeIterator<Item = &LoggedFact> {
         self.facts.iter().map(|new| &new.logged)

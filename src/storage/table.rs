@@ -33,12 +33,14 @@ pub enum Table {
     Tokens,
     /// `(time, entity)` → nothing: what the shop must come back to by itself.
     Expiries,
-    /// `name` → value: schema version, shop id.
+    /// `person` → the key that what is known of them is sealed with, wrapped.
+    People,
+    /// `name` → value: schema version, the shop's wrapped keys.
     Meta,
 }
 
 impl Table {
-    pub const ALL: [Table; 16] = [
+    pub const ALL: [Table; 17] = [
         Table::Carts,
         Table::Orders,
         Table::Skus,
@@ -54,6 +56,7 @@ impl Table {
         Table::Idempotency,
         Table::Tokens,
         Table::Expiries,
+        Table::People,
         Table::Meta,
     ];
 
@@ -75,6 +78,7 @@ impl Table {
             Table::Idempotency => "idempotency.v1",
             Table::Tokens => "tokens.v1",
             Table::Expiries => "expiries.v1",
+            Table::People => "people.v1",
             Table::Meta => "meta",
         }
     }
@@ -93,6 +97,9 @@ impl Table {
         }
     }
 }
+
+/// Where the shop's ring of keys is in `meta`.
+pub const RING_KEY: &[u8] = b"keys";
 
 /// The key of an entity's row in its own table.
 pub fn row_key(key: &EntityKey) -> &[u8] {

@@ -14,6 +14,7 @@ mod consumers;
 mod keys;
 mod log;
 mod orders;
+mod people;
 mod promises;
 mod replay;
 mod stock;
@@ -167,6 +168,7 @@ pub fn verify(
     accounts::check_staff(&mut check)?;
     accounts::check_customers(&mut check)?;
     accounts::check_tokens(&mut check)?;
+    people::check_people(&mut check)?;
     consumers::check_cursors(&mut check)?;
     if let Some(dir) = search {
         consumers::check_index(&mut check, dir)?;

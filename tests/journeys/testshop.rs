@@ -16,6 +16,7 @@ use mercat::media::Folder;
 use mercat::payments::manual::ManualProvider;
 use mercat::payments::test::{TestProvider, TestSettings};
 use mercat::payments::{PaymentProvider, Providers};
+use mercat::secrets::{KeySource, Vault};
 use mercat::shop::{Shop, ShopParts};
 use mercat::storage::{RedbStore, StoreError};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
@@ -89,8 +90,11 @@ impl TestShop {
         payments: Arc<TestProvider>,
     ) -> TestShop {
         let test: Arc<dyn PaymentProvider> = payments.clone();
+        let store = Arc::new(open_store(&folder).await);
+        let key = KeySource::choose(folder.path(), None, None).unwrap();
         let parts = ShopParts {
-            store: Arc::new(open_store(&folder).await),
+            vault: Vault::unlock(&*store, &key).unwrap(),
+            store,
             settings: config.settings().unwrap(),
             clock: clock.clone(),
             providers: Providers::new([Arc::new(ManualProvider), test]),

@@ -18,6 +18,7 @@ use crate::domain::tax::Prices;
 use crate::domain::{ImportId, Seq, Sku, Span, Timestamp};
 use crate::imports::ImportedProduct;
 use crate::payments::{CaptureMode, Providers};
+use crate::secrets::{ShopKey, Vault};
 use crate::storage::memory::{Fault, MemoryStore};
 use crate::storage::records::KeyRow;
 use crate::storage::{Store, Stored, Table};
@@ -64,6 +65,7 @@ impl TestShop {
             settings,
             clock: clock.clone(),
             ids: ids.clone(),
+            vault: Vault::with_key(&*store, ShopKey::from_bytes([7; 32])).unwrap(),
             catalog: Arc::clone(&reads.catalog),
             providers: Providers::default(),
             order_numbers: OrderNumbers::after(None),

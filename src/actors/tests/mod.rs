@@ -44,6 +44,7 @@ use crate::domain::{
 use crate::payments::manual::ManualProvider;
 use crate::payments::test::{Fault as ProviderFault, TestProvider, TestSettings};
 use crate::payments::{Answer, Attempt, CaptureMode, PaymentProvider, ProviderError, Providers};
+use crate::secrets::{ShopKey, Vault};
 use crate::storage::memory::{Fault, MemoryStore};
 use crate::storage::records::{KeyRow, Reservation};
 use crate::storage::table::{parse_reservation_key, parse_timed_key};
@@ -348,6 +349,10 @@ impl World {
         self
     }
 
+    fn vault(&self) -> Vault {
+        Vault::with_key(&*self.disk, ShopKey::from_bytes([7; 32])).unwrap()
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -393,6 +398,7 @@ impl World {
         let env = Arc::new(Env {
             settings: self.settings.clone(),
             ids: Ids::new(Arc::clone(&clock)),
+            vault: self.vault(),
             clock: Arc::clone(&clock),
             catalog: Arc::clone(&reads.catalog),
             providers: Providers::new(providers),

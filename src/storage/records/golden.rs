@@ -5,7 +5,8 @@
 //! which stay and are read through `upgrade`.
 
 use super::{
-    Answer, CustomerRow, KeyRow, LoggedFact, Reservation, TokenHolder, TokenKind, TokenRow,
+    Answer, CustomerRow, KeyRing, KeyRow, LoggedFact, PersonRow, Reservation, TokenHolder,
+    TokenKind, TokenRow, WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -25,8 +26,8 @@ use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, ProductId, RefundId, Sku,
-    StaffId, Timestamp,
+    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, ProductId, RefundId, Sealed,
+    Sku, StaffId, Timestamp,
 };
 use crate::storage::codec::Stored;
 use std::fmt::{Debug, Write};
@@ -448,6 +449,19 @@ fn tokens_keep_their_bytes() {
         ("customer", token(customer, TokenKind::Access)),
     ];
     check(1, include_str!("golden/token.v1.hex"), &samples);
+}
+
+#[test]
+fn keys_of_persons_and_of_the_shop_keep_their_bytes() {
+    let wrapped = || Sealed::from_bytes(vec![0xdd; 73]);
+    let samples = [
+        ("known", PersonRow::Known { wrapped: wrapped() }),
+        ("forgotten", PersonRow::Forgotten { at: NOON }),
+    ];
+    check(1, include_str!("golden/person.v1.hex"), &samples);
+    let keys = vec![1, 300].into_iter().map(|id| WrappedKey { id, wrapped: wrapped() });
+    let samples = [("ring", KeyRing { keys: keys.collect() })];
+    check(1, include_str!("golden/ring.v1.hex"), &samples);
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod idempotency;
 mod order;
 mod packed;
 mod payment;
+mod secrets;
 mod staff;
 mod stock;
 mod tokens;
@@ -27,6 +28,7 @@ mod tokens;
 pub use customer::CustomerRow;
 pub use event::LoggedFact;
 pub use idempotency::{Answer, KeyRow};
+pub use secrets::{KeyRing, PersonRow, WrappedKey};
 pub use stock::Reservation;
 pub use tokens::{TokenHolder, TokenKind, TokenRow};
 

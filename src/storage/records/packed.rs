@@ -9,9 +9,9 @@
 //! all the same, only longer.
 
 use super::super::codec::{MOST_BYTES, ValueError};
+use super::value::BytesV1;
 use lz4_flex::block::{compress_with_dict, decompress_into_with_dict};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::borrow::Cow;
+use serde::{Deserialize, Serialize};
 
 const KNOWN: &[u8] = include_bytes!("packed.dict");
 
@@ -20,13 +20,13 @@ const KNOWN: &[u8] = include_bytes!("packed.dict");
 pub struct PackedV1<'a> {
     length: u32,
     #[serde(borrow)]
-    packed: InOnePiece<'a>,
+    packed: BytesV1<'a>,
 }
 
 impl PackedV1<'_> {
     pub fn pack(plain: &[u8]) -> PackedV1<'static> {
         let length = u32::try_from(plain.len()).expect("answers are far below 4 GB");
-        let packed = InOnePiece(Cow::Owned(compress_with_dict(plain, KNOWN)));
+        let packed = BytesV1::from(compress_with_dict(plain, KNOWN));
         PackedV1 { length, packed }
     }
 
@@ -37,26 +37,10 @@ impl PackedV1<'_> {
             return Err(DAMAGED);
         }
         let mut plain = vec![0; length];
-        match decompress_into_with_dict(&self.packed.0, &mut plain, KNOWN) {
+        match decompress_into_with_dict(self.packed.as_slice(), &mut plain, KNOWN) {
             Ok(written) if written == length => Ok(plain),
             Ok(_) | Err(_) => Err(DAMAGED),
         }
-    }
-}
-
-/// Left to itself, serde reads and writes a slice byte by byte.
-#[derive(Debug)]
-struct InOnePiece<'a>(Cow<'a, [u8]>);
-
-impl Serialize for InOnePiece<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for InOnePiece<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<InOnePiece<'a>, D::Error> {
-        <&[u8]>::deserialize(deserializer).map(|bytes| InOnePiece(Cow::Borrowed(bytes)))
     }
 }
 
@@ -70,7 +54,7 @@ mod tests {
         let order = br#"{"orderId":"order-01jd0000000000000000000001","number":1001,"status":"paid","paymentStatus":"captured","fulfillmentStatus":"unfulfilled","email":"ada@example.com","currency":"USD","items":[{"sku":"MUG-BLUE","productId":"prod-mug","name":"Mug","title":"Blue","quantity":2,"unitPrice":9.99,"subtotal":19.98,"discount":0,"tax":1.6,"total":21.58}],"subtotal":19.98,"discountTotal":0,"shippingTotal":5,"taxTotal":1.6,"total":26.58,"pricesIncludeTax":false,"refundedTotal":0,"shippingAddress":{"name":"Ada","line1":"12 St James's Square","line2":null,"city":"Portland","region":"OR","postalCode":"97201","country":"US","phone":null},"billingAddress":{"name":"Ada","line1":"12 St James's Square","line2":null,"city":"Portland","region":"OR","postalCode":"97201","country":"US","phone":null},"shippingOption":{"id":"standard","name":"Standard","price":5,"currency":"USD","minDays":2,"maxDays":5},"note":null,"payment":{"paymentId":"pay-01jd0000000000000000000002","provider":"test","status":"captured","amount":26.58,"currency":"USD","nextAction":null,"failureReason":null},"payments":[{"paymentId":"pay-01jd0000000000000000000002","provider":"test","status":"captured","amount":26.58,"currency":"USD","nextAction":null,"failureReason":null}],"fulfillments":[],"refunds":[],"cancelReason":null,"expiresAt":null,"createdAt":"2026-10-26T10:00:00Z","updatedAt":"2026-10-26T10:00:00Z"}"#;
         let packed = PackedV1::pack(order);
         assert_eq!(packed.unpack().unwrap(), order);
-        let share = packed.packed.0.len() * 100 / order.len();
+        let share = packed.packed.as_slice().len() * 100 / order.len();
         assert!(share < 34, "{share} % of it");
     }
 
@@ -78,7 +62,7 @@ mod tests {
     fn a_damaged_text_is_no_text() {
         let whole = PackedV1::pack(b"{\"orderId\":\"order-1\"}");
         for length in [0, whole.length - 1, whole.length + 1, u32::MAX] {
-            let packed = InOnePiece(Cow::Borrowed(&*whole.packed.0));
+            let packed = BytesV1::from(whole.packed.as_slice());
             assert!(PackedV1 { length, packed }.unpack().is_err(), "{length}");
         }
     }
@@ -92,7 +76,7 @@ mod tests {
 
         #[test]
         fn any_bytes_can_be_tried(packed: Vec<u8>, length in 0u32..10_000) {
-            let packed = InOnePiece(Cow::Owned(packed));
+            let packed = BytesV1::from(packed);
             let _ = PackedV1 { length, packed }.unpack();
         }
     }

@@ -2,7 +2,8 @@
 //! the types promise and nothing more: states that no rule leads to must be kept as well.
 
 use super::{
-    Answer, CustomerRow, KeyRow, LoggedFact, Reservation, TokenHolder, TokenKind, TokenRow,
+    Answer, CustomerRow, KeyRing, KeyRow, LoggedFact, PersonRow, Reservation, TokenHolder,
+    TokenKind, TokenRow, WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -22,8 +23,8 @@ use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, ProductId, RefundId, Sku,
-    StaffId, Timestamp,
+    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, ProductId, RefundId, Sealed,
+    Sku, StaffId, Timestamp,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -609,4 +610,20 @@ prop_compose! {
     ) -> TokenRow {
         TokenRow { holder, kind, expires_at, family }
     }
+}
+
+pub(super) fn sealed() -> impl Strategy<Value = Sealed> {
+    vec(any::<u8>(), 0..80).prop_map(Sealed::from_bytes)
+}
+
+pub(super) fn person_rows() -> impl Strategy<Value = PersonRow> {
+    prop_oneof![
+        sealed().prop_map(|wrapped| PersonRow::Known { wrapped }),
+        times().prop_map(|at| PersonRow::Forgotten { at }),
+    ]
+}
+
+pub(super) fn key_rings() -> impl Strategy<Value = KeyRing> {
+    let key = (any::<u32>(), sealed()).prop_map(|(id, wrapped)| WrappedKey { id, wrapped });
+    vec(key, 0..3).prop_map(|keys| KeyRing { keys })
 }

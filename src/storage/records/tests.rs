@@ -1,7 +1,7 @@
 //! What must hold of every record, whatever it contains and whatever became of its bytes.
 
 use super::strategies::*;
-use super::{CustomerRow, KeyRow, LoggedFact, Reservation, TokenRow};
+use super::{CustomerRow, KeyRing, KeyRow, LoggedFact, PersonRow, Reservation, TokenRow};
 use crate::domain::cart::Cart;
 use crate::domain::catalog::Product;
 use crate::domain::grouping::{Category, Collection};
@@ -119,6 +119,16 @@ proptest! {
     }
 
     #[test]
+    fn a_persons_key_comes_back(value in person_rows(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
+    fn a_ring_of_keys_comes_back(value in key_rings(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
     fn random_bytes_harm_nothing(rest in prop::collection::vec(prop_oneof![0u8..8, any::<u8>()], 0..400)) {
         let bytes = [vec![1], rest].concat();
         withstands::<Cart>(&bytes)?;
@@ -133,6 +143,8 @@ proptest! {
         withstands::<LoggedFact>(&bytes)?;
         withstands::<KeyRow>(&bytes)?;
         withstands::<TokenRow>(&bytes)?;
+        withstands::<PersonRow>(&bytes)?;
+        withstands::<KeyRing>(&bytes)?;
     }
 }
 

@@ -1,9 +1,10 @@
 //! What many records contain: amounts, addresses, totals.
 
 use crate::domain::pricing::LineTotals;
-use crate::domain::{Address, Currency, Money, Timestamp};
+use crate::domain::{Address, Currency, Money, Sealed, Timestamp};
 use crate::storage::codec::ValueError;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 
 /// The three letters of ISO 4217.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -42,6 +43,58 @@ pub struct LineTotalsV1 {
 /// An instant, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct TimeV1(i64);
+
+/// Bytes in one piece: left to itself, serde reads and writes a slice byte by byte.
+#[derive(Debug)]
+pub struct BytesV1<'a>(Cow<'a, [u8]>);
+
+impl BytesV1<'_> {
+    pub fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<'a> From<&'a [u8]> for BytesV1<'a> {
+    fn from(bytes: &'a [u8]) -> BytesV1<'a> {
+        BytesV1(Cow::Borrowed(bytes))
+    }
+}
+
+impl From<Vec<u8>> for BytesV1<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        BytesV1(Cow::Owned(bytes))
+    }
+}
+
+impl From<BytesV1<'_>> for Vec<u8> {
+    fn from(stored: BytesV1<'_>) -> Vec<u8> {
+        stored.0.into_owned()
+    }
+}
+
+impl<'a> From<&'a Sealed> for BytesV1<'a> {
+    fn from(sealed: &'a Sealed) -> BytesV1<'a> {
+        BytesV1::from(sealed.as_bytes())
+    }
+}
+
+impl From<BytesV1<'_>> for Sealed {
+    fn from(stored: BytesV1<'_>) -> Sealed {
+        Sealed::from_bytes(stored.into())
+    }
+}
+
+impl Serialize for BytesV1<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for BytesV1<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<BytesV1<'a>, D::Error> {
+        <&[u8]>::deserialize(deserializer).map(BytesV1::from)
+    }
+}
 
 impl From<Currency> for CurrencyV1 {
     fn from(currency: Currency) -> CurrencyV1 {
