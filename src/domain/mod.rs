@@ -15,6 +15,7 @@ pub mod ids;
 pub mod money;
 pub mod order;
 pub mod payment;
+pub mod permission;
 pub mod pricing;
 pub mod sealed;
 pub mod shipping;

@@ -1,14 +1,23 @@
 //! Who asks, and what they may: the one place where access is decided. Deny by default.
+//!
+//! The table in [`rules`] says who may call each route, and the [`gate`] before all routes holds to
+//! it. Handlers get their caller by an extractor that takes it from the gate: a handler that was
+//! reached in another way gets none.
+
+pub mod gate;
+pub mod page;
+pub mod rules;
 
 use super::app::App;
 use super::problem::ApiError;
 use crate::actors::accounts;
 use crate::domain::CartId;
-use crate::domain::staff::Role;
+use crate::domain::permission::Permission;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use rules::Rule;
 
 /// Whoever sent the request.
 #[derive(Clone, Debug)]
@@ -20,25 +29,28 @@ pub enum Caller {
     Staff(accounts::StaffCaller),
 }
 
-impl FromRequestParts<App> for Caller {
-    type Rejection = ApiError;
+/// A caller whom the gate let in, and by which rule.
+#[derive(Clone, Debug)]
+struct Admitted {
+    caller: Caller,
+    rule: Rule,
+}
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
-        let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(Caller::Nobody) };
-        let token = header.to_str().ok().and_then(bearer).ok_or(ApiError::InvalidToken)?;
-        if let Ok(cart) = token.parse() {
-            return Ok(Caller::Cart(cart));
-        }
-        match app.shop.accounts.authenticate(token) {
-            Some(accounts::Caller::Customer(customer)) => Ok(Caller::Customer(customer)),
-            Some(accounts::Caller::Staff(staff)) => Ok(Caller::Staff(staff)),
-            None => Err(ApiError::InvalidToken),
-        }
+impl Admitted {
+    fn of(parts: &Parts) -> Result<&Admitted, ApiError> {
+        parts.extensions.get().ok_or(ApiError::Forbidden { needs: "nobody may do this".into() })
     }
 }
 
-/// A caller who is staff. As the first argument of a handler it refuses everybody else before
-/// anything of the request is looked at, so that nothing can be found out by guessing.
+impl FromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Caller, ApiError> {
+        Admitted::of(parts).map(|admitted| admitted.caller.clone())
+    }
+}
+
+/// A caller who has the permission that the route's row names.
 pub struct Staff {
     /// The caller's scope for idempotency keys.
     pub scope: String,
@@ -47,9 +59,12 @@ pub struct Staff {
 impl FromRequestParts<App> for Staff {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Staff, ApiError> {
-        let caller = Caller::from_request_parts(parts, app).await?;
-        caller.must_be_staff().map(|scope| Staff { scope })
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Staff, ApiError> {
+        let Admitted { caller, rule } = Admitted::of(parts)?;
+        match (rule, caller.scope()) {
+            (Rule::May(_), Some(scope)) => Ok(Staff { scope }),
+            _ => Err(ApiError::Forbidden { needs: "this is for staff".into() }),
+        }
     }
 }
 
@@ -59,65 +74,42 @@ fn bearer(header: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// A caller who is logged in, as a customer or as staff; placed as [`Staff`] is.
-pub struct LoggedIn;
-
-impl FromRequestParts<App> for LoggedIn {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<LoggedIn, ApiError> {
-        match Caller::from_request_parts(parts, app).await? {
-            Caller::Nobody => Err(ApiError::Unauthenticated),
-            Caller::Cart(_) => Err(ApiError::Forbidden { needs: "log in first" }),
-            Caller::Customer(_) | Caller::Staff(_) => Ok(LoggedIn),
-        }
-    }
-}
-
-/// Whoever shows a token of any kind; placed as [`Staff`] is.
-pub struct Bearer(pub Caller);
-
-impl FromRequestParts<App> for Bearer {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Bearer, ApiError> {
-        match Caller::from_request_parts(parts, app).await? {
-            Caller::Nobody => Err(ApiError::Unauthenticated),
-            caller => Ok(Bearer(caller)),
-        }
-    }
-}
-
 /// The bearer token of a request, as it was sent.
 pub fn token(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok().and_then(bearer)
 }
 
 impl Caller {
-    /// Only staff may; gives the caller's scope for idempotency keys.
-    pub fn must_be_staff(&self) -> Result<String, ApiError> {
-        match self {
-            Caller::Nobody => Err(ApiError::Unauthenticated),
-            Caller::Cart(_) | Caller::Customer(_) => {
-                Err(ApiError::Forbidden { needs: "this is for staff" })
-            }
-            Caller::Staff(caller) => Ok(format!("staff:{}", caller.staff)),
+    /// Whoever shows these credentials; bad ones are an error, none are nobody.
+    fn of(app: &App, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let mut lines = headers.get_all(AUTHORIZATION).iter();
+        let Some(header) = lines.next() else { return Ok(Caller::Nobody) };
+        // Of two, one would be left unread.
+        let token = header.to_str().ok().filter(|_| lines.next().is_none()).and_then(bearer);
+        let token = token.ok_or(ApiError::InvalidToken)?;
+        if let Ok(cart) = token.parse() {
+            return Ok(Caller::Cart(cart));
+        }
+        match app.shop.accounts.authenticate(token) {
+            Some(accounts::Caller::Customer(customer)) => Ok(Caller::Customer(customer)),
+            Some(accounts::Caller::Staff(staff)) => Ok(Caller::Staff(staff)),
+            None => Err(ApiError::InvalidToken),
         }
     }
 
-    /// Only administrators may.
-    pub fn must_be_admin(&self) -> Result<String, ApiError> {
-        let scope = self.must_be_staff()?;
+    pub fn may(&self, permission: Permission) -> bool {
         match self {
-            Caller::Staff(caller) if caller.role == Role::Admin => Ok(scope),
-            Caller::Nobody | Caller::Cart(_) | Caller::Customer(_) | Caller::Staff(_) => {
-                Err(ApiError::Forbidden { needs: "this is for administrators" })
-            }
+            Caller::Nobody | Caller::Cart(_) | Caller::Customer(_) => false,
+            Caller::Staff(caller) => caller.role.may(permission),
         }
     }
 
-    /// Whether drafts and archived products are shown.
-    pub fn is_staff(&self) -> bool {
-        matches!(self, Caller::Staff(_))
+    /// The scope for idempotency keys; guests have none of their own.
+    fn scope(&self) -> Option<String> {
+        match self {
+            Caller::Nobody | Caller::Cart(_) => None,
+            Caller::Customer(caller) => Some(format!("customer:{}", caller.customer)),
+            Caller::Staff(caller) => Some(format!("staff:{}", caller.staff)),
+        }
     }
 }

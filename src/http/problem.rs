@@ -16,6 +16,7 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use utoipa::ToSchema;
 
 /// Every answer that is not the one that was asked for.
@@ -41,7 +42,7 @@ pub enum ApiError {
     #[error("the payment was declined: {reason}")]
     PaymentDeclined { reason: String },
     #[error("{needs}")]
-    Forbidden { needs: &'static str },
+    Forbidden { needs: Cow<'static, str> },
     #[error("there is no such {what}")]
     NotFound { what: &'static str },
     #[error("nothing is here under that method")]
@@ -523,7 +524,7 @@ mod tests {
             ApiError::InvalidToken,
             ApiError::BadCredentials,
             ApiError::PaymentDeclined { reason: "card_declined".into() },
-            ApiError::Forbidden { needs: "staff" },
+            ApiError::Forbidden { needs: "staff".into() },
             ApiError::NotFound { what: "cart" },
             ApiError::MethodNotAllowed,
             ApiError::OutOfStock(vec![]),

@@ -1,5 +1,6 @@
 //! All routes, and what is made of them once at start: the OpenAPI document and its page.
 
+use super::access::gate::{Gate, differences};
 use super::api;
 use super::app::App;
 use super::docs::Docs;
@@ -22,6 +23,9 @@ pub enum RouterError {
     Document(#[from] serde_json::Error),
     #[error("the page of the documentation cannot be written")]
     Docs(#[from] askama::Error),
+    /// A route that nobody decided about stays closed, and nobody would notice.
+    #[error("the table of access is wrong: {}", .0.join("; "))]
+    Access(Vec<String>),
 }
 
 /// The front door of a shop.
@@ -29,11 +33,19 @@ pub fn front(app: App, limits: Limits) -> Result<Front, RouterError> {
     let (routes, document) = routes(&app);
     let json: Arc<[u8]> = serde_json::to_vec(&document)?.into();
     let docs = Arc::new(Docs::new(&document)?);
-    let documents = Router::new()
-        .route("/openapi.json", get(move || std::future::ready(json_document(&json))))
-        .route("/docs", get(move |headers: HeaderMap| std::future::ready(docs.answer(&headers))));
+    let mut pages = api::pages();
+    pages.extend([
+        ("/openapi.json", get(move || std::future::ready(json_document(&json)))),
+        ("/docs", get(move |headers: HeaderMap| std::future::ready(docs.answer(&headers)))),
+    ]);
+    let paths: Vec<&str> = pages.iter().map(|(path, _)| *path).collect();
+    let differences = differences(&document, &paths);
+    if !differences.is_empty() {
+        return Err(RouterError::Access(differences));
+    }
     let telemetry = Arc::clone(&app.shop.telemetry);
-    let routes = routes.merge(api::pages()).with_state(app).merge(documents);
+    let routes = pages.into_iter().fold(routes, |routes, (path, page)| routes.route(path, page));
+    let routes = routes.route_layer(Gate::new(app.clone())).with_state(app);
     Ok(Front::new(with_fallbacks(routes), limits, rand::random(), telemetry))
 }
 

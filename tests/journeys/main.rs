@@ -1,5 +1,6 @@
 //! Journeys through the shop, over HTTP: one file per area, each against a whole shop of its own.
 
+mod access;
 mod auth;
 mod carts;
 mod catalog;

@@ -16,10 +16,15 @@ mod orders;
 mod test_payments;
 
 pub use carts::checkout_render;
-pub use test_payments::pages;
 
 use super::app::App;
+use axum::routing::MethodRouter;
 use utoipa_axum::router::OpenApiRouter;
+
+/// What is not of the API and so not in its document, by path.
+pub fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
+    vec![test_payments::pages()]
+}
 
 /// Every endpoint, area by area.
 pub fn routes() -> OpenApiRouter<App> {

@@ -7,7 +7,7 @@ use crate::actors::order::{ChangeRefusal, OrderChange, OrderView};
 use crate::actors::reads::{OrderFilter, Page};
 use crate::domain::order::{Attempt, Order, OrderStatus};
 use crate::domain::{OrderId, PaymentId};
-use crate::http::access::{Bearer, Caller, Staff};
+use crate::http::access::{Caller, Staff};
 use crate::http::app::{App, Call};
 use crate::http::body::{MaybeBody, Named, Pair, Params};
 use crate::http::etag::{answer, versioned};
@@ -109,7 +109,7 @@ async fn list(
     responses((status = 200, body = OrderJson), (status = 304)))]
 async fn show(
     State(app): State<App>,
-    Bearer(caller): Bearer,
+    caller: Caller,
     call: Call,
     Named(id): Named<OrderId>,
 ) -> Result<Response, ApiError> {
@@ -135,7 +135,7 @@ struct PageQuery {
     responses((status = 200, body = List<EventJson>)))]
 async fn events(
     State(app): State<App>,
-    Bearer(caller): Bearer,
+    caller: Caller,
     call: Call,
     Named(id): Named<OrderId>,
     Params(query): Params<PageQuery>,

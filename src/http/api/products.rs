@@ -8,6 +8,7 @@ use crate::actors::catalog::{
 };
 use crate::actors::reads::{self, Catalog, Listed, Page, ProductFilter};
 use crate::domain::catalog::{Fault, Product, ProductContent, ProductRejection, handle_from};
+use crate::domain::permission::Permission;
 use crate::domain::stock::StockRejection;
 use crate::domain::{Currency, Money, ProductId, Sku};
 use crate::http::access::{Caller, Staff};
@@ -244,7 +245,7 @@ fn shown(
     call: &Call,
     found: Option<&Arc<Listed>>,
 ) -> Result<Response, ApiError> {
-    let listed = found.filter(|listed| caller.is_staff() || listed.is_public());
+    let listed = found.filter(|listed| listed.is_public() || caller.may(Permission::ProductsRead));
     let listed = listed.ok_or(NO_PRODUCT)?;
     Ok(versioned(&call.headers, StatusCode::OK, Some(listed.version), &json(app, listed)))
 }

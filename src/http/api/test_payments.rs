@@ -17,14 +17,13 @@ use crate::http::layers::detached;
 use crate::http::problem::ApiError;
 use crate::payments::test::TestProvider;
 use askama::Template;
-use axum::Router;
 use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::{FromRequestParts, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -34,8 +33,8 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 /// The page for people.
-pub fn pages() -> Router<App> {
-    Router::new().route("/test-payments/{paymentId}", get(ask).post(decide_by_form))
+pub fn pages() -> (&'static str, MethodRouter<App>) {
+    ("/test-payments/{paymentId}", get(ask).post(decide_by_form))
 }
 
 /// The `test` provider. As an argument, it says that nothing is here where there is none.

@@ -1,0 +1,203 @@
+//! The table of all routes and who may call each. A route that is not here is closed to everybody,
+//! and a shop with such a route does not start.
+
+use super::Caller;
+use crate::domain::permission::Permission;
+use crate::http::problem::ApiError;
+use Permission as P;
+use Rule::{Key, LoggedIn, May, Open, OwnOrCart, Public};
+use std::collections::HashMap;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Anybody; credentials are not looked at. Whoever logs in has none, or only old ones.
+    Open,
+    /// Anybody; who shows a token has to show a good one.
+    Public,
+    /// Whoever knows the random id in the path.
+    Key,
+    /// Whoever is logged in, for what is their own.
+    LoggedIn,
+    /// A customer what is their own, and with the permission everything.
+    Own(Permission),
+    /// As [`Rule::Own`], and the guest whose cart became it.
+    OwnOrCart(Permission),
+    /// Members of staff and API keys that have the permission.
+    May(Permission),
+}
+
+/// One route and its rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub method: &'static str,
+    /// The route's template.
+    pub path: &'static str,
+    pub rule: Rule,
+}
+
+const fn row(method: &'static str, path: &'static str, rule: Rule) -> Row {
+    Row { method, path, rule }
+}
+
+/// Every route there is.
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    // The catalog.
+    row("GET", "/v1/products", Public),
+    row("POST", "/v1/products", May(P::ProductsWrite)),
+    row("GET", "/v1/products/{productId}", Public),
+    row("PUT", "/v1/products/{productId}", May(P::ProductsWrite)),
+    row("DELETE", "/v1/products/{productId}", May(P::ProductsWrite)),
+    row("GET", "/v1/products/by-handle/{handle}", Public),
+    row("POST", "/v1/products/{productId}/images", May(P::ProductsWrite)),
+    row("GET", "/v1/categories", Public),
+    row("POST", "/v1/categories", May(P::ProductsWrite)),
+    row("GET", "/v1/categories/{handle}", Public),
+    row("PUT", "/v1/categories/{handle}", May(P::ProductsWrite)),
+    row("DELETE", "/v1/categories/{handle}", May(P::ProductsWrite)),
+    row("GET", "/v1/collections", Public),
+    row("POST", "/v1/collections", May(P::ProductsWrite)),
+    row("GET", "/v1/collections/{handle}", Public),
+    row("PUT", "/v1/collections/{handle}", May(P::ProductsWrite)),
+    row("DELETE", "/v1/collections/{handle}", May(P::ProductsWrite)),
+    row("GET", "/v1/search", Public),
+    row("GET", "/v1/search/suggest", Public),
+    row("POST", "/v1/imports/products", May(P::ImportsWrite)),
+    row("GET", "/v1/imports/{importId}", May(P::ImportsWrite)),
+    row("GET", "/v1/exports/products.csv", May(P::ProductsRead)),
+    // Stock.
+    row("GET", "/v1/inventory", May(P::InventoryRead)),
+    row("GET", "/v1/inventory/{sku}", May(P::InventoryRead)),
+    row("PATCH", "/v1/inventory/{sku}", May(P::InventoryWrite)),
+    row("POST", "/v1/inventory/{sku}/adjustments", May(P::InventoryWrite)),
+    row("GET", "/v1/inventory/{sku}/movements", May(P::InventoryRead)),
+    // Carts: a cart's id is its guest's key.
+    row("POST", "/v1/carts", Public),
+    row("GET", "/v1/carts/{cartId}", Key),
+    row("DELETE", "/v1/carts/{cartId}", Key),
+    row("POST", "/v1/carts/{cartId}/items", Key),
+    row("PATCH", "/v1/carts/{cartId}/items/{sku}", Key),
+    row("DELETE", "/v1/carts/{cartId}/items/{sku}", Key),
+    row("PUT", "/v1/carts/{cartId}/shipping-address", Key),
+    row("GET", "/v1/carts/{cartId}/shipping-options", Key),
+    row("PUT", "/v1/carts/{cartId}/shipping-option", Key),
+    row("POST", "/v1/carts/{cartId}/discount-codes", Key),
+    row("DELETE", "/v1/carts/{cartId}/discount-codes", Key),
+    row("POST", "/v1/carts/{cartId}/checkout", Key),
+    // Orders.
+    row("GET", "/v1/orders", May(P::OrdersRead)),
+    row("GET", "/v1/orders/{orderId}", OwnOrCart(P::OrdersRead)),
+    row("GET", "/v1/orders/{orderId}/events", OwnOrCart(P::OrdersRead)),
+    row("POST", "/v1/orders/{orderId}/cancel", May(P::OrdersRefund)),
+    row("POST", "/v1/orders/{orderId}/payments/{paymentId}/capture", May(P::OrdersWrite)),
+    row("POST", "/v1/test-payments/{paymentId}", Key),
+    row("GET", "/test-payments/{paymentId}", Key),
+    row("POST", "/test-payments/{paymentId}", Key),
+    // Accounts.
+    row("POST", "/v1/auth/login", Open),
+    row("POST", "/v1/auth/refresh", Open),
+    row("POST", "/v1/auth/logout", LoggedIn),
+    // The log and machines.
+    row("GET", "/v1/events", May(P::EventsRead)),
+    row("GET", "/v1/events/stream", May(P::EventsRead)),
+    row("GET", "/healthz", Open),
+    row("GET", "/readyz", Open),
+    row("GET", "/metrics", Open),
+    row("GET", "/openapi.json", Open),
+    row("GET", "/docs", Open),
+];
+
+impl Rule {
+    /// Whether a caller may come in at all. What is whose is then the handler's to see.
+    pub fn admits(self, caller: &Caller) -> Result<(), ApiError> {
+        let (permission, is_owned, is_carts) = match self {
+            Rule::Open | Rule::Public | Rule::Key => return Ok(()),
+            Rule::LoggedIn => {
+                return match caller {
+                    Caller::Nobody => Err(ApiError::Unauthenticated),
+                    Caller::Customer(_) | Caller::Staff(_) => Ok(()),
+                    Caller::Cart(_) => Err(ApiError::Forbidden { needs: "log in first".into() }),
+                };
+            }
+            Rule::May(permission) => (permission, false, false),
+            Rule::Own(permission) => (permission, true, false),
+            Rule::OwnOrCart(permission) => (permission, true, true),
+        };
+        let is_admitted = match caller {
+            Caller::Nobody => return Err(ApiError::Unauthenticated),
+            Caller::Customer(_) => is_owned,
+            Caller::Cart(_) => is_carts,
+            Caller::Staff(_) => caller.may(permission),
+        };
+        if is_admitted {
+            return Ok(());
+        }
+        let needs = format!("this needs the permission {}", permission.name());
+        Err(ApiError::Forbidden { needs: needs.into() })
+    }
+
+    /// Whether credentials are looked at.
+    pub fn asks_who(self) -> bool {
+        self != Rule::Open
+    }
+
+    /// Whether nobody gets in without credentials.
+    pub fn is_closed(self) -> bool {
+        self.admits(&Caller::Nobody).is_err()
+    }
+}
+
+/// The rules of one path, by method.
+type OfPath = Vec<(&'static str, Rule)>;
+
+/// The table as it is looked into for every request.
+#[derive(Debug)]
+pub struct Rules(HashMap<&'static str, OfPath>);
+
+/// What the table says of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    Rule(Rule),
+    /// The path is there and takes other methods.
+    Methods(Vec<&'static str>),
+    Nothing,
+}
+
+impl Rules {
+    pub fn of(rows: &[Row]) -> Rules {
+        let mut rules: HashMap<&'static str, OfPath> = HashMap::new();
+        for row in rows {
+            rules.entry(row.path).or_default().push((row.method, row.rule));
+        }
+        Rules(rules)
+    }
+
+    /// What holds for a route; `HEAD` is asked as `GET` is.
+    pub fn find(&self, method: &str, path: &str) -> Found {
+        let Some(of_path) = self.0.get(path) else { return Found::Nothing };
+        let method = if method == "HEAD" { "GET" } else { method };
+        if let Some((_, rule)) = of_path.iter().find(|(own, _)| *own == method) {
+            return Found::Rule(*rule);
+        }
+        let mut methods: Vec<_> = of_path.iter().map(|(own, _)| *own).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        Found::Methods(methods)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_without_a_row_has_no_rule_and_head_is_asked_as_get() {
+        let rules = Rules::of(&[row("GET", "/a", Open), row("PUT", "/a", Public)]);
+        assert_eq!(rules.find("HEAD", "/a"), Found::Rule(Open));
+        assert_eq!(rules.find("PUT", "/a"), Found::Rule(Public));
+        assert_eq!(rules.find("POST", "/a"), Found::Methods(vec!["GET", "PUT", "HEAD"]));
+        assert_eq!(rules.find("GET", "/b"), Found::Nothing);
+    }
+}

@@ -1,0 +1,79 @@
+//! Who may do what: every cell of the table of access, over HTTP, with real tokens.
+
+use crate::goods::text;
+use crate::openapi::Document;
+use crate::testshop::TestShop;
+use mercat::actors::pools::Password;
+use mercat::domain::staff::Role;
+use mercat::http::access::page::{Asker, Cell};
+use mercat::http::access::rules::{ROWS, Row};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+const ADMIN: &str = "admin@shop.example";
+const STAFF: &str = "staff@shop.example";
+const PASSWORD: &str = "correct horse battery staple";
+
+/// A fresh token of an account that is there.
+async fn login(shop: &TestShop, email: &str) -> String {
+    let body = json!({ "email": email, "password": PASSWORD });
+    let tokens = shop.post("/v1/auth/login").json(body).send().await.expect(200).json();
+    text(&tokens, "accessToken").to_owned()
+}
+
+/// The path with something in place of its parameters that names nothing.
+fn probe(row: &Row) -> String {
+    let segment = |part: &str| if part.starts_with('{') { "nothing" } else { part }.to_owned();
+    row.path.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_has_every_route_and_no_other() {
+    let shop = TestShop::open().await;
+    let document = Document::of(&shop).await;
+    let operations = document.operations();
+    let routed: BTreeSet<String> =
+        operations.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    let named: BTreeSet<String> =
+        ROWS.iter().map(|row| format!("{} {}", row.method, row.path)).collect();
+    assert_eq!(named.len(), ROWS.len());
+    let without: Vec<_> = routed.difference(&named).collect();
+    assert!(without.is_empty(), "without a row: {without:?}");
+    let pages: Vec<_> = named.difference(&routed).map(String::as_str).collect();
+    let known = ["GET /docs", "GET /openapi.json", "GET /test-payments/{paymentId}"];
+    assert_eq!(pages, [&known[..], &["POST /test-payments/{paymentId}"]].concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cell_of_the_table_is_what_it_says() {
+    let shop = TestShop::open().await;
+    let password = Password::from(PASSWORD.to_owned());
+    shop.shop.accounts.create_staff(STAFF, password, Role::Staff).await.unwrap();
+    let askers = [(Asker::Nobody, None), (Asker::Staff, Some(STAFF)), (Asker::Admin, Some(ADMIN))];
+    for (asker, email) in askers {
+        let mut token = None;
+        for row in ROWS {
+            if let (Some(email), None) = (email, &token) {
+                token = Some(login(&shop, email).await);
+            }
+            let mut request = shop.request(row.method.parse().unwrap(), &probe(row));
+            if let Some(token) = &token {
+                request = request.bearer(token);
+            }
+            // A stream's body has no end; its head says enough.
+            let status = request.open().await.status().as_u16();
+            let place = format!("{asker:?} {} {} answered {status}", row.method, row.path);
+            assert!(status < 500, "{place}");
+            let refused = matches!(status, 401 | 403).then_some(status);
+            match row.rule.cell(asker) {
+                // Nothing of that name is there, so it is nobody's.
+                Cell::No(404) => assert_eq!(status, 404, "{place}"),
+                Cell::No(expected) => assert_eq!(refused, Some(expected), "{place}"),
+                Cell::Yes | Cell::Own => assert_eq!(refused, None, "{place}"),
+            }
+            if row.path == "/v1/auth/logout" {
+                token = None;
+            }
+        }
+    }
+}
