@@ -174,6 +174,45 @@ fn the_domain_is_pure() {
     assert!(found.is_empty(), "the domain does I/O or knows an outer crate:\n{}", found.join("\n"));
 }
 
+/// Who is asked by orders, and the one message to an order that each may name: its answer. To shards
+/// they send what comes back to themselves.
+const ASKED: [(&str, &str, &str); 2] = [
+    ("actors/cart.rs", "OrderMessage::CartLent", "ShardMessage::Cart"),
+    ("actors/sku.rs", "OrderMessage::Held", "ShardMessage::Sku"),
+];
+
+/// Whether a line of a cart or an SKU asks an order, or anybody else but itself.
+fn asks(line: &str, answer: &str, own: &str) -> bool {
+    let sent = ["OrderMessage::", "ShardMessage::"]
+        .into_iter()
+        .flat_map(|name| line.match_indices(name).map(|(at, _)| &line[at..]));
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric());
+    let allowed =
+        |text: &str| [answer, own].iter().any(|name| text.strip_prefix(name).is_some_and(ends));
+    // Only whoever asks says where the answer goes.
+    sent.into_iter().any(|text| !allowed(text)) || line.contains(".owed(")
+}
+
+#[test]
+fn carts_and_skus_ask_nobody() {
+    let mut found = Vec::new();
+    for (file, answer, own) in ASKED {
+        let lines = code(&root().join(file));
+        assert!(lines.iter().any(|(_, line)| line.contains(answer)), "{file} answers orders");
+        let asking = lines.into_iter().filter(|(_, line)| asks(line, answer, own));
+        found.extend(asking.map(|(number, line)| format!("{file}:{number}: {}", line.trim())));
+    }
+    assert!(found.is_empty(), "orders ask carts and SKUs, and those nobody:\n{}", found.join("\n"));
+    for line in [
+        "step.send(ShardMessage::Order(order, OrderMessage::Retry));",
+        "step.send(ShardMessage::Cart(id, message));",
+        "let answer = step.owed(order, lost);",
+        "step.give(answer, OrderMessage::Told(told));",
+    ] {
+        assert!(asks(line, "OrderMessage::Held", "ShardMessage::Sku"), "{line}");
+    }
+}
+
 #[test]
 fn a_wrong_arrow_would_be_seen() {
     assert_eq!(wrong("domain", "use crate::storage::Batch;"), ["storage"]);

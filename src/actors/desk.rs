@@ -72,6 +72,12 @@ impl Desk {
         answered(answer).await
     }
 
+    /// Has an order go on, with an answer that it owes under a key and nobody waits for.
+    pub fn go_on(&self, id: OrderId, owed: Keyed<OrderView, CheckoutRefusal>) {
+        let drive = OrderMessage::Drive { owed: Some(owed), done: None };
+        self.directory.send(ShardMessage::Order(id, drive));
+    }
+
     /// Has an order ask its provider what became of its payment; returns when it rests.
     pub async fn refresh_payment(&self, id: OrderId) {
         let (done, rested) = oneshot::channel();

@@ -54,6 +54,13 @@ struct Run {
     end: watch::Sender<()>,
 }
 
+impl Run {
+    fn wait(&self, first_used: Timestamp) -> Wait {
+        let owed = self.owed_by.map(|order| (order, first_used));
+        Wait { end: self.end.subscribe(), owed }
+    }
+}
+
 /// What to do with a request that has a key.
 pub enum Begin {
     /// Do it, and hold on to the guard until it is answered.
@@ -67,16 +74,25 @@ pub enum Begin {
 }
 
 /// Waits until whoever runs under the key has ended, with an answer or without.
-pub struct Wait(watch::Receiver<()>);
+pub struct Wait {
+    end: watch::Receiver<()>,
+    owed: Option<(OrderId, Timestamp)>,
+}
 
 impl Wait {
     pub async fn ended(mut self) {
         // Nothing is ever sent: what ends this is the end of the sender.
-        while self.0.changed().await.is_ok() {}
+        while self.end.changed().await.is_ok() {}
+    }
+
+    /// The order that the answer will come from, where nobody holds a guard, and the time under
+    /// which the answer is to be kept.
+    pub fn owed(&self) -> Option<(OrderId, Timestamp)> {
+        self.owed
     }
 
     fn over() -> Wait {
-        Wait(watch::channel(()).1)
+        Wait { end: watch::channel(()).1, owed: None }
     }
 }
 
@@ -170,7 +186,7 @@ impl Keys {
         }
         let first_used = own.first_used;
         match &own.progress {
-            Progress::Running(run) => return Ok(Begin::Wait(Wait(run.end.subscribe()))),
+            Progress::Running(run) => return Ok(Begin::Wait(run.wait(first_used))),
             Progress::Done => {
                 drop(known);
                 let row = self.row(attempt, first_used)?;
@@ -193,7 +209,9 @@ impl Keys {
                 self.settled(attempt, first_used);
                 Ok(Begin::Replay(Box::new(answer)))
             }
-            Some(KeyRow::Order { order, .. }) => Ok(Begin::Wait(self.owed_by(attempt, order))),
+            Some(KeyRow::Order { order, .. }) => {
+                Ok(Begin::Wait(self.owed_by(attempt, first_used, order)))
+            }
         }
     }
 
@@ -280,12 +298,12 @@ impl Keys {
     }
 
     /// Notes that the answer will come from `order`; the guard of this key then has no say any more.
-    fn owed_by(&self, attempt: Attempt, order: OrderId) -> Wait {
+    fn owed_by(&self, attempt: Attempt, first_used: Timestamp, order: OrderId) -> Wait {
         let mut known = self.lock();
         match known.get_mut(&attempt.key).map(|own| &mut own.progress) {
             Some(Progress::Running(run)) => {
                 run.owed_by = Some(order);
-                Wait(run.end.subscribe())
+                run.wait(first_used)
             }
             // It was settled just now.
             Some(Progress::Done | Progress::InDoubt) | None => Wait::over(),

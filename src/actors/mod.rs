@@ -22,6 +22,7 @@ pub mod catalog;
 mod supervisor;
 pub mod engine;
 pub mod keys;
+pub mod turn;
 pub mod accounts;
 pub mod pools;
 pub mod reads;

@@ -9,8 +9,9 @@ use super::idempotency::REPLAYED;
 use super::layers::detached;
 use super::problem::{ApiError, Problem};
 use crate::actors::ask::{AskResult, Keyed, Refusal, Render, RenderedAnswer, Reply};
-use crate::actors::keys::{Begin, Running};
+use crate::actors::keys::Running;
 use crate::actors::settle::Ticket;
+use crate::actors::turn::{Turn, give_up, turn};
 use crate::domain::order::Attempt;
 use crate::storage::Batch;
 use crate::storage::records::{Answer, KeyRow};
@@ -43,42 +44,37 @@ where
         return detached(async move { Ok(send(outcome(ask(None).await, &render)?)) }).await;
     };
     let running = match begin(app, attempt).await? {
-        Started::Fresh(running) => running,
-        Started::Replay(answer) => return Ok(replay(*answer)),
+        Turn::Fresh(running) => running,
+        Turn::Replay(answer) => return Ok(replay(*answer)),
+        Turn::Reused => return Err(ApiError::IdempotencyKeyReused),
     };
     let app = app.clone();
     detached(async move {
         let first_used = running.first_used();
         let keyed = Keyed { attempt, first_used, render: render.clone() };
-        let answer = outcome(ask(Some(keyed)).await, &render)?;
+        let answer = match outcome(ask(Some(keyed)).await, &render) {
+            Ok(answer) => answer,
+            Err(error) => {
+                give_up(running, &app.shop.engine).await;
+                return Err(error);
+            }
+        };
         keep(&app, &running, &answer).await?;
         Ok(send(answer))
     })
     .await
 }
 
-enum Started {
-    Fresh(Running),
-    Replay(Box<Answer>),
-}
-
-async fn begin(app: &App, attempt: Attempt) -> Result<Started, ApiError> {
-    let turn = async {
-        loop {
-            let begun = app.shop.keys.begin(attempt, app.shop.env.now());
-            match begun.map_err(|error| ApiError::fault(&error))? {
-                Begin::Fresh(running) => return Ok(Started::Fresh(running)),
-                Begin::Replay(answer) => return Ok(Started::Replay(answer)),
-                Begin::Reused => return Err(ApiError::IdempotencyKeyReused),
-                Begin::Wait(wait) => wait.ended().await,
-            }
+async fn begin(app: &App, attempt: Attempt) -> Result<Turn, ApiError> {
+    let shop = &app.shop;
+    let turn = turn(&shop.keys, &shop.engine.desk, &shop.env, attempt);
+    match timeout(PATIENCE, turn).await {
+        Ok(turn) => turn.map_err(|error| ApiError::fault(&error)),
+        Err(_) => {
+            let detail = "a request with this Idempotency-Key is still being carried out; try again in a moment";
+            Err(ApiError::Conflict { code: "idempotency_key_in_use", detail: detail.into() })
         }
-    };
-    timeout(PATIENCE, turn).await.unwrap_or_else(|_| {
-        let detail =
-            "a request with this Idempotency-Key is still being carried out; try again in a moment";
-        Err(ApiError::Conflict { code: "idempotency_key_in_use", detail: detail.into() })
-    })
+    }
 }
 
 fn outcome<V, R>(

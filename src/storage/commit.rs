@@ -6,7 +6,7 @@
 
 use super::batch::{Batch, Change, Committed, Conflict};
 use super::codec::Stored;
-use super::records::Reservation;
+use super::records::{KeyRow, Reservation};
 use super::table::{Table, entity_prefix, reservation_key, row_key, seq_key};
 use super::{StoreError, join_version, split_version};
 use crate::domain::event::{EntityKey, Fact};
@@ -200,7 +200,9 @@ fn write<T: Tx>(
         }
     }
     for answer in &batch.answers {
-        tx.put(Table::Idempotency, &answer.key, &answer.bytes)?;
+        if !is_answered(tx, &answer.key)? {
+            tx.put(Table::Idempotency, &answer.key, &answer.bytes)?;
+        }
     }
     for row in &batch.rows {
         match &row.value {
@@ -215,6 +217,13 @@ fn write<T: Tx>(
         committed.levels.push((sku, own.version, level));
     }
     Ok(committed)
+}
+
+/// Whether the answer under a key is there. It may have been heard, so it is the one for good: an
+/// order that was asked for it a second time does not change it.
+fn is_answered<T: Tx>(tx: &mut T, key: &[u8]) -> Result<bool, StoreError> {
+    let found = tx.with(Table::Idempotency, key, |row| row.map(KeyRow::from_bytes))?;
+    Ok(matches!(found.transpose()?, Some(KeyRow::Done(_))))
 }
 
 fn put_history<T: Tx>(tx: &mut T, entity: &EntityKey, seq: &[u8; 8]) -> Result<(), StoreError> {

@@ -56,7 +56,7 @@ pub enum OrderMessage {
         ask: Ask<OrderView, ChangeRefusal>,
     },
     /// See whether something is due or unfinished, and go on with it. `done` is told once the order
-    /// rests or its provider is silent; `owed` is an answer that a crash kept from its key.
+    /// rests or its provider is silent; `owed` is an answer that a crash or a panic kept from its key.
     Drive {
         owed: Option<Keyed<OrderView, CheckoutRefusal>>,
         done: Option<oneshot::Sender<()>>,

@@ -277,8 +277,13 @@ impl OrderActor {
         done: Option<oneshot::Sender<()>>,
         step: &mut Step<'_>,
     ) {
-        // Where there is no order, its batch never became durable, nor did the key.
-        let owed = owed.filter(|_| self.order.is_some());
+        // Where there is no order, its batch never became durable, nor did the key. Every retry says
+        // what is owed; one answer is.
+        let is_waited_for = |keyed: &Keyed<_, _>| {
+            let same = |ask: &Ask<_, _>| ask.attempt() == Some(keyed.attempt);
+            self.waiting.iter().any(|own| matches!(own, Waiter::Checkout(ask) if same(ask)))
+        };
+        let owed = owed.filter(|keyed| self.order.is_some() && !is_waited_for(keyed));
         self.waiting.extend(owed.map(|keyed| Waiter::Checkout(Ask::owed(keyed))));
         self.waiting.extend(done.map(Waiter::Driver));
         self.drive(step);

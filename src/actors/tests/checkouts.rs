@@ -515,6 +515,36 @@ async fn an_abandoned_cart_expires_and_one_that_is_used_does_not() {
 }
 
 #[tokio::test]
+async fn a_cart_whose_time_came_while_it_was_ordered_has_a_deadline_again_when_it_reopens() {
+    let world = given_stock(&[("A", 5)]);
+    let shop = world.open().await;
+    let cart = shop.cart(&[("A", 1)]).await;
+    let key = EntityKey::Cart(cart);
+    let own = world.deadlines(&key);
+    assert_eq!(own, [NOON.plus(Span::days(30))]);
+    // Bought in its last seconds; the provider takes longer than that.
+    world.clock.set(own[0].minus(Span::seconds(5)));
+    shop.provider.gate.shut();
+    let checkout = shop.checking_out(cart, "tok_declined", None);
+    shop.provider.gate.arrived(1).await;
+    world.clock.set(own[0]);
+    assert_eq!(shop.sweeper.sweep().await, 1);
+    shop.quiet().await;
+    assert_eq!(world.deadlines(&key), [], "what is ordered does not expire");
+    shop.provider.gate.open();
+    let declined = checkout.await.unwrap();
+    assert!(matches!(declined, Err(Refusal::Rejected(CheckoutRefusal::Declined { .. }))));
+    let reopened = world.cart(cart);
+    assert_eq!(reopened.status, CartStatus::Open);
+    assert_eq!(world.deadlines(&key), [reopened.expires_at()]);
+    world.clock.set(reopened.expires_at());
+    shop.sweeper.sweep().await;
+    shop.quiet().await;
+    assert_eq!(world.cart(cart).status, CartStatus::Abandoned);
+    shop.close().await;
+}
+
+#[tokio::test]
 async fn two_settings_of_one_sku_made_at_once_both_hold() {
     let world = given_stock(&[("A", 5)]);
     let shop = world.open().await;

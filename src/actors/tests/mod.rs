@@ -8,7 +8,7 @@ mod checkouts;
 mod crashes;
 mod obligations;
 mod random;
-
+mod retries;
 mod supervision;
 
 use super::ask::{Keyed, Refusal, Render, RenderedAnswer};
@@ -47,7 +47,7 @@ use crate::payments::{Answer, Attempt, CaptureMode, PaymentProvider, ProviderErr
 use crate::secrets::{ShopKey, Vault};
 use crate::storage::memory::{Fault, MemoryStore};
 use crate::storage::records::{KeyRow, Reservation};
-use crate::storage::table::{parse_reservation_key, parse_timed_key};
+use crate::storage::table::{parse_entity_prefix, parse_reservation_key, parse_timed_key};
 use crate::storage::{
     Batch, Committed, Conflict, Direction, Snapshot, Store, StoreError, Stored, Table,
 };
@@ -405,12 +405,20 @@ impl World {
             order_numbers: OrderNumbers::after(reads.orders.highest_number()),
             checkout_answer: checkout_answer(),
         });
+        let keys = Keys::load(Arc::clone(&own), self.now()).unwrap();
+        let (owed, witness) = (keys.owed(), keys.clone());
         let parts = EngineParts {
             env: Arc::clone(&env),
             store: Arc::clone(&own),
             reads: Arc::clone(&reads),
             readers: pools.readers(),
-            witness: Box::new(|_| {}),
+            witness: Box::new(move |group| {
+                for settled in group.iter().filter(|settled| settled.outcome.is_ok()) {
+                    for (attempt, first_used) in settled.batch.answered() {
+                        witness.settled(attempt, first_used);
+                    }
+                }
+            }),
             shards: self.shards,
         };
         let started = Engine::start(parts, |_, directory| {
@@ -419,11 +427,21 @@ impl World {
             (sweeper, vec![sweeping])
         });
         let (engine, sweeper) = started.await.unwrap();
-        let owed = Keys::load(Arc::clone(&own), self.now()).unwrap().owed();
         let world = self.clone();
         let recovered = Recovered::default();
-        let shop =
-            Shop { world, env, store, provider, engine, reads, sweeper, recovered, power, pools };
+        let shop = Shop {
+            world,
+            env,
+            store,
+            provider,
+            engine,
+            reads,
+            keys,
+            sweeper,
+            recovered,
+            power,
+            pools,
+        };
         (shop, owed)
     }
 
@@ -468,6 +486,22 @@ impl World {
 
     fn events(&self) -> Vec<Event> {
         self.disk.snapshot().unwrap().events_after(Seq(0), usize::MAX).unwrap()
+    }
+
+    /// When the shop comes back to `entity` by itself, earliest first.
+    fn deadlines(&self, entity: &EntityKey) -> Vec<Timestamp> {
+        let mut found = Vec::new();
+        let snapshot = self.disk.snapshot().unwrap();
+        snapshot
+            .scan(Table::Expiries, &[], None, Direction::Forward, &mut |key, _| {
+                let (at, name) = parse_timed_key(key).unwrap();
+                if parse_entity_prefix(name).as_ref() == Some(entity) {
+                    found.push(at);
+                }
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        found
     }
 
     fn key_row(&self, n: u8) -> Option<KeyRow> {
@@ -629,6 +663,7 @@ struct Shop {
     provider: Arc<GatedProvider>,
     engine: Engine,
     reads: Arc<Reads>,
+    keys: Keys,
     sweeper: SweeperHandle,
     recovered: Recovered,
     power: Arc<Power>,
