@@ -9,10 +9,18 @@ use crate::domain::pricing::PriceRules;
 use crate::domain::shipping::{ShippingRate, ShippingTable, ShippingZone};
 use crate::domain::tax::{Prices, Rate, TaxRate, TaxTable};
 use crate::domain::{Currency, Money, Region, Span};
+use crate::http::client::{Proxies, ProxyHeader};
+use crate::http::cors::Cors as AllowedSites;
+use crate::http::limits::{ConnectionLimits, Limits as DoorLimits, Pace};
+use crate::http::rates::{PerMinute, RateSettings};
+use crate::http::settings::DoorSettings;
 use crate::payments::CaptureMode;
+use ipnet::IpNet;
 use serde::Deserialize;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A setting that cannot be used, and which.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +50,9 @@ pub struct Config {
     pub shipping: Shipping,
     pub payments: Payments,
     pub limits: Limits,
+    pub rates: Rates,
+    pub proxies: BehindProxies,
+    pub cors: Cors,
     pub memory: Memory,
 }
 
@@ -135,6 +146,82 @@ pub struct Limits {
     pub request_ms: u32,
     /// How long a checkout may hold units before its order is written; default 10 000.
     pub hold_ms: u32,
+    /// Bytes of a path with its query; default 8 192.
+    pub url_bytes: usize,
+    /// Bytes of a request's head, at least 8 192; default 16 384.
+    pub header_bytes: usize,
+    /// Header fields of a request; default 100.
+    pub headers: usize,
+    /// How long a request's head may take to come; default 10 000.
+    pub header_ms: u32,
+    /// How long a body may take to come, beside the time that `body_bytes_per_second` gives it;
+    /// default 10 000.
+    pub body_ms: u32,
+    /// The pace that a longer body must keep; default 1 000.
+    pub body_bytes_per_second: u32,
+    /// How long a connection is kept on which nothing is asked (up to twice that); default 60 000.
+    pub idle_ms: u32,
+    /// How long a client may leave an answer unread; default 30 000.
+    pub write_ms: u32,
+    /// Connections at once, as far as the system has files for them; default 16 384.
+    pub connections: usize,
+    /// Connections at once from one address that is no proxy of ours; default 256.
+    pub connections_per_address: usize,
+}
+
+/// Requests a minute; 0 for any number.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rates {
+    /// Default yes; `MERCAT_RATE_LIMITS=off` switches them off, for load tests. Then connections
+    /// from one address are not bounded either, except by the bound of all.
+    pub on: bool,
+    /// For each address that shows no valid credentials. Default: read 1 200, write 300, auth 60,
+    /// checkout 60.
+    pub address: RatesRow,
+    /// For each account or API key. Default: read 6 000, write 3 000, auth 60, checkout 300.
+    pub account: RatesRow,
+}
+
+/// What is not set has the default of its table.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RatesRow {
+    pub read: Option<u32>,
+    pub write: Option<u32>,
+    /// Everything below `/v1/auth`.
+    pub auth: Option<u32>,
+    pub checkout: Option<u32>,
+}
+
+/// Proxies in front of the shop.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BehindProxies {
+    /// Their networks, such as `10.0.0.0/8`, or single addresses; default: none. Only they are
+    /// believed where a request comes from.
+    pub trusted: Vec<String>,
+    /// The one header that they write (and overwrite or append to): `x-forwarded-for` (default) or
+    /// `forwarded`.
+    pub header: ForwardedBy,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedBy {
+    #[default]
+    XForwardedFor,
+    Forwarded,
+}
+
+/// Other web sites that may ask from a visitor's browser.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cors {
+    /// Such as `https://shop.example`, or `*` for all; default: none.
+    pub origins: Vec<String>,
+    /// Whether they may send the visitor's cookies; default no, and never together with `*`.
+    pub credentials: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -155,6 +242,9 @@ impl Default for Config {
             shipping: Shipping::default(),
             payments: Payments::default(),
             limits: Limits::default(),
+            rates: Rates::default(),
+            proxies: BehindProxies::default(),
+            cors: Cors::default(),
             memory: Memory::default(),
         }
     }
@@ -181,7 +271,23 @@ impl Default for Limits {
             upload_bytes: 64 << 20,
             request_ms: 30_000,
             hold_ms: 10_000,
+            url_bytes: 8_192,
+            header_bytes: 16_384,
+            headers: 100,
+            header_ms: 10_000,
+            body_ms: 10_000,
+            body_bytes_per_second: 1_000,
+            idle_ms: 60_000,
+            write_ms: 30_000,
+            connections: 16_384,
+            connections_per_address: 256,
         }
+    }
+}
+
+impl Default for Rates {
+    fn default() -> Rates {
+        Rates { on: true, address: RatesRow::default(), account: RatesRow::default() }
     }
 }
 
@@ -221,6 +327,86 @@ impl Config {
             provider_retry: Span::millis(self.payments.retry_ms.into()),
             entity_bytes: self.memory.entities_mb << 20,
         })
+    }
+
+    /// What the front door goes by, or the first setting that makes no sense.
+    pub fn door(&self) -> Result<DoorSettings, ConfigError> {
+        let cors = AllowedSites::new(&self.cors.origins, self.cors.credentials);
+        let public_url = self.public_url.as_deref().unwrap_or_default();
+        Ok(DoorSettings {
+            limits: self.limits.of_door(self.rates.on),
+            proxies: self.proxies.networks()?,
+            rates: self.rates.on.then(|| self.rates.per_minute()),
+            cors: cors.map_err(|error| value("cors.origins".into(), &error.to_string()))?,
+            is_https: public_url.starts_with("https://"),
+            ..DoorSettings::default()
+        })
+    }
+}
+
+impl Limits {
+    fn of_door(&self, is_counted: bool) -> DoorLimits {
+        let millis = |millis: u32| Duration::from_millis(millis.into());
+        let per_address = if is_counted { self.connections_per_address } else { usize::MAX };
+        DoorLimits {
+            most_requests: self.requests,
+            time_limit: millis(self.request_ms),
+            body_bytes: self.body_bytes,
+            pace: Pace {
+                grace: millis(self.body_ms),
+                bytes_per_second: self.body_bytes_per_second,
+            },
+            url_bytes: self.url_bytes,
+            connections: ConnectionLimits {
+                most: self.connections,
+                most_per_address: per_address,
+                head_bytes: self.header_bytes,
+                most_headers: self.headers,
+                head_time: millis(self.header_ms),
+                idle_time: millis(self.idle_ms),
+                write_time: millis(self.write_ms),
+                ..ConnectionLimits::default()
+            },
+            ..DoorLimits::default()
+        }
+    }
+}
+
+impl Rates {
+    fn per_minute(&self) -> RateSettings {
+        let default = RateSettings::default();
+        RateSettings {
+            address: self.address.over(default.address),
+            account: self.account.over(default.account),
+        }
+    }
+}
+
+impl RatesRow {
+    fn over(&self, default: PerMinute) -> PerMinute {
+        PerMinute {
+            read: self.read.unwrap_or(default.read),
+            write: self.write.unwrap_or(default.write),
+            auth: self.auth.unwrap_or(default.auth),
+            checkout: self.checkout.unwrap_or(default.checkout),
+        }
+    }
+}
+
+impl BehindProxies {
+    fn networks(&self) -> Result<Proxies, ConfigError> {
+        let network = |(i, text): (usize, &String)| {
+            let single = || text.parse::<IpAddr>().ok().map(IpNet::from);
+            text.parse().ok().or_else(single).ok_or_else(|| {
+                value(format!("proxies.trusted[{i}]"), "must be a network such as 10.0.0.0/8")
+            })
+        };
+        let networks = self.trusted.iter().enumerate().map(network).collect::<Result<_, _>>()?;
+        let header = match self.header {
+            ForwardedBy::XForwardedFor => ProxyHeader::XForwardedFor,
+            ForwardedBy::Forwarded => ProxyHeader::Forwarded,
+        };
+        Ok(Proxies { networks, header })
     }
 }
 
@@ -351,6 +537,7 @@ mod tests {
 
     fn settings(text: &str) -> Result<Settings, String> {
         let config = Config::parse(text)?;
+        config.door().map_err(|error| error.to_string())?;
         config.settings().map_err(|error| error.to_string())
     }
 
@@ -388,6 +575,8 @@ mod tests {
             ("currency = 'usd'", "currency"),
             ("[tax]\nrates = [{ country = 'DE', percent = '19,5' }]", "tax.rates[0].percent"),
             ("[tax]\nhome_country = 'Germany'", "tax.home_country"),
+            ("[proxies]\ntrusted = ['10.0.0.0/8', 'here']", "proxies.trusted[1]"),
+            ("[cors]\norigins = ['*']\ncredentials = true", "cors.origins"),
             (
                 "[[shipping.zones]]\nrates = [{ id = 'a', name = 'A', price = '1.999', min_days = 1, max_days = 2 }]",
                 "shipping.zones[0].rates[0].price",

@@ -3,6 +3,7 @@
 //!
 //! A shop that was opened is ready: unfinished orders have been driven on, so the door may open.
 
+use crate::actors::accounts::throttle::Throttle;
 use crate::actors::accounts::{AccountSettings, Accounts};
 use crate::actors::ask::Render;
 use crate::actors::catalog::{CatalogDesk, Imports, OwnerParts, catalog_service};
@@ -70,6 +71,8 @@ pub struct Shop {
     pub keys: Keys,
     pub accounts: Accounts,
     pub vault: Vault,
+    /// Slows whoever guesses passwords or codes.
+    pub throttle: Throttle,
     pub search: Arc<SearchCell>,
     pub catalog: CatalogDesk,
     pub imports: Imports,
@@ -123,6 +126,7 @@ impl Shop {
             }),
             shards: cores,
         };
+        let throttle = Throttle::new(Arc::clone(&clock));
         let account_settings = AccountSettings::default();
         let accounts = Accounts::new(
             Arc::clone(&store),
@@ -159,6 +163,7 @@ impl Shop {
             keys,
             accounts,
             vault,
+            throttle,
             search,
             catalog,
             imports,

@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("imports", &["domain"]),
     ("verify", &["storage", "search", "domain"]),
     ("actors", &["storage", "secrets", "search", "payments", "media", "imports", "domain"]),
-    ("config", &["actors", "payments", "domain"]),
+    ("config", &["http", "actors", "payments", "domain"]),
     (
         "shop",
         &[

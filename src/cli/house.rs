@@ -38,6 +38,7 @@ pub(super) fn config(args: &SettingsArgs) -> anyhow::Result<Config> {
         config.currency.clone_from(currency);
     }
     config.payments.test = args.test_payments.unwrap_or(config.payments.test);
+    config.rates.on = rate_limits(config.rates.on)?;
     Ok(config)
 }
 
@@ -47,6 +48,16 @@ pub(super) fn key_source(folder: &Path) -> Result<KeySource, SecretsError> {
     let key = set("MERCAT_KEY").map(|key| key.to_string_lossy().into_owned());
     let file = set("MERCAT_KEY_FILE");
     KeySource::choose(folder, key.as_deref(), file.as_deref().map(Path::new))
+}
+
+/// `MERCAT_RATE_LIMITS`, or else what the settings say.
+pub(super) fn rate_limits(configured: bool) -> anyhow::Result<bool> {
+    match std::env::var("MERCAT_RATE_LIMITS").as_deref() {
+        Err(_) | Ok("") => Ok(configured),
+        Ok("on") => Ok(true),
+        Ok("off") => Ok(false),
+        Ok(_) => anyhow::bail!("MERCAT_RATE_LIMITS must be on or off"),
+    }
 }
 
 /// Opens the shop in `folder`; `fallback_url` is its address where none is configured.

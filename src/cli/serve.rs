@@ -5,12 +5,10 @@ use super::house::{self, House};
 use crate::actors::pictures::Pictures;
 use crate::actors::pools::Password;
 use crate::http::app::App;
-use crate::http::layers::Limits;
 use crate::http::router::front;
 use crate::http::server::Server;
 use anyhow::Context;
 use std::env;
-use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
@@ -34,17 +32,14 @@ pub(super) fn bind(address: std::net::SocketAddr) -> anyhow::Result<Server> {
 /// Serves until the process is told to stop, then closes the shop.
 pub(super) async fn open_door(house: House, server: Server) -> anyhow::Result<()> {
     let House { shop, config, test, public_url, media } = house;
-    let time_limit = Duration::from_millis(config.limits.request_ms.into());
-    let limits = Limits {
-        most_requests: config.limits.requests,
-        time_limit,
-        body_bytes: config.limits.body_bytes,
-        ..Limits::default()
-    };
+    let settings = config.door()?;
+    if settings.rates.is_none() {
+        tracing::warn!("RATE LIMITS ARE OFF: anybody may ask as often as they like");
+    }
     let pictures = Pictures::new(media, shop.blocking.clone());
     let upload_bytes = config.limits.upload_bytes;
     let app = App { shop: shop.clone(), public_url, pictures, test, upload_bytes };
-    let front = front(app, limits)?;
+    let front = front(app, settings)?;
     let stopper = server.stopper();
     let mut terminate = signal(SignalKind::terminate())?;
     let closing = shop.clone();

@@ -18,6 +18,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use rules::Rule;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Whoever sent the request.
 #[derive(Clone, Debug)]
@@ -48,6 +49,18 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Caller, ApiError> {
         Admitted::of(parts).map(|admitted| admitted.caller.clone())
     }
+}
+
+/// The account that requests with these headers are counted for: a number that no other has. Guests
+/// have none; they are counted by their address.
+pub fn account(app: &App, headers: &HeaderMap) -> Option<u64> {
+    let mut number = DefaultHasher::new();
+    match Caller::of(app, headers).ok()? {
+        Caller::Nobody | Caller::Cart(_) => return None,
+        Caller::Customer(caller) => ("customer", caller.customer).hash(&mut number),
+        Caller::Staff(caller) => ("staff", caller.staff).hash(&mut number),
+    }
+    Some(number.finish())
 }
 
 /// A caller who has the permission that the route's row names.

@@ -2,6 +2,7 @@
 //! script, loads nothing from elsewhere, and so cannot say anything that the document does not.
 
 use super::etag::{EntityTag, is_known};
+use super::headers::{Forms, page_policy};
 use askama::Template;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
@@ -15,15 +16,18 @@ use utoipa::openapi::OpenApi;
 pub struct Docs {
     html: Bytes,
     tag: EntityTag,
+    policy: HeaderValue,
 }
 
 impl Docs {
     /// Writes the page of a document.
     pub fn new(document: &OpenApi) -> Result<Docs, askama::Error> {
         let json = serde_json::to_value(document).unwrap_or_default();
-        let html = Bytes::from(Page::new(&json).render()?);
+        let html = Page::new(&json).render()?;
+        let policy = page_policy(&html, Forms::Nowhere);
+        let html = Bytes::from(html);
         let tag = EntityTag::of_bytes(&html);
-        Ok(Docs { html, tag })
+        Ok(Docs { html, tag, policy })
     }
 
     /// The answer to a request for it.
@@ -38,8 +42,7 @@ impl Docs {
         headers.insert(ETAG, self.tag.value());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        let nothing_else = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(nothing_else));
+        headers.insert(CONTENT_SECURITY_POLICY, self.policy.clone());
         response
     }
 }

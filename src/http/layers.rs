@@ -1,67 +1,52 @@
-//! What every request passes before a handler sees it, in one piece: a request id, admission, the
-//! limits of body and time, a net for panics, the last touches on problems and headers.
+//! What every request passes before a handler sees it, in one piece: a request id, whose it is, how
+//! often they ask, admission, the limits of body and time, a net for panics, the last touches on
+//! problems and headers.
 //!
 //! It is one service rather than a stack of layers, because each boxed layer costs about as much as
 //! a whole handler here. Bodies are zipped only for those who ask.
 
+use super::client::Client;
+use super::conn::UnderWay;
+use super::cors::Allowed;
+use super::headers::dress;
+use super::pace::{Late, paced};
 use super::problem::{ApiError, Problem};
+use super::rates::{Class, Rates, Standing, Who};
+use super::settings::DoorSettings;
 use crate::telemetry::Telemetry;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{DefaultBodyLimit, MatchedPath};
-use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, VARY};
 use axum::http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version,
 };
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use governor::clock::MonotonicClock;
+use http_body::{Frame, SizeHint};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tower::Service;
 use tower::util::MapRequestLayer;
 use tower_http::compression::predicate::{And, Predicate, SizeAbove};
 use tower_http::compression::{Compression, CompressionLayer};
 use tracing::Instrument;
 
-/// The bounds that requests are kept in.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Requests under way at once; one more is turned away with 503.
-    pub most_requests: usize,
-    /// How long an answer may take to begin.
-    pub time_limit: Duration,
-    /// The same for paths that start with one of `patient_paths`, such as uploads.
-    pub patient_time_limit: Duration,
-    pub patient_paths: &'static [&'static str],
-    /// Bytes of a body, unless a route has its own `DefaultBodyLimit`.
-    pub body_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            most_requests: 1_024,
-            time_limit: Duration::from_secs(15),
-            patient_time_limit: Duration::from_secs(300),
-            patient_paths: &["/v1/imports/"],
-            body_bytes: 1 << 20,
-        }
-    }
-}
-
 /// Asked by machines that must know when the shop is busy; never turned away.
 const EXEMPT: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const BY_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding");
+const LAST: HeaderValue = HeaderValue::from_static("close");
 
 /// Answers below this many bytes are sent as they are.
 const ZIPPED_FROM_BYTES: u64 = 1_024;
@@ -78,10 +63,37 @@ pub struct Front {
 }
 
 struct Shared {
-    limits: Limits,
+    settings: DoorSettings,
+    rates: Option<Rates>,
+    hsts: Option<HeaderValue>,
+    account_of: Option<AccountOf>,
     under_way: AtomicUsize,
     made_ids: AtomicU64,
     telemetry: Arc<Telemetry>,
+}
+
+/// Whose valid credentials a request shows, as a number that nobody else has.
+type AccountOf = Box<dyn Fn(&HeaderMap) -> Option<u64> + Send + Sync>;
+
+/// What the connection knows of a request that came over it.
+pub struct Arrival {
+    /// The other end of the connection.
+    pub peer: IpAddr,
+    pub over_tls: bool,
+    /// What is wrong with the request's head; then nothing else of it is looked at.
+    pub fault: Option<ApiError>,
+    /// The connection ends with this request's answer.
+    pub is_last: bool,
+    /// Kept until the answer is finished.
+    pub under_way: Option<UnderWay>,
+}
+
+impl Arrival {
+    /// A request that came over no connection, as in tests.
+    pub fn nowhere() -> Arrival {
+        let peer = Ipv4Addr::UNSPECIFIED.into();
+        Arrival { peer, over_tls: false, fault: None, is_last: false, under_way: None }
+    }
 }
 
 /// Where the router notes which route a request met, for whoever waits outside of it.
@@ -107,38 +119,172 @@ impl Met {
 /// One request on its way, as the outermost layer knows it.
 struct Journey {
     ticket: Ticket,
-    id: HeaderValue,
     method: Method,
-    path: String,
-    limit: Duration,
     started: Instant,
     met: Met,
+    /// Of a request with a body.
+    late: Option<Late>,
+    end: End,
+}
+
+/// What the last touches on an answer need to know.
+struct End {
+    id: HeaderValue,
+    path: String,
+    version: Version,
+    allowed: Option<Allowed>,
+    standing: Option<Standing>,
+    over_tls: bool,
+    is_last: bool,
+    under_way: Option<UnderWay>,
 }
 
 impl Front {
     /// `first_id` is where made request ids count from; random, so that two runs do not share any.
-    pub fn new(routes: Router, limits: Limits, first_id: u64, telemetry: Arc<Telemetry>) -> Front {
+    pub fn new(
+        routes: Router,
+        settings: DoorSettings,
+        first_id: u64,
+        telemetry: Arc<Telemetry>,
+    ) -> Front {
         let routes = routes.layer(MapRequestLayer::new(Met::note));
         let text: Worth = |_, _, headers, _| is_text(headers);
         let worth_it = SizeAbove::new(ZIPPED_FROM_BYTES).and(text);
         let zip = CompressionLayer::new().gzip(true).compress_when(worth_it);
-        let made_ids = AtomicU64::new(first_id);
+        let hsts = match settings.hsts_seconds {
+            0 => None,
+            seconds => HeaderValue::from_str(&format!("max-age={seconds}")).ok(),
+        };
         Front {
             zipping: tower::Layer::layer(&zip, routes.clone()),
             plain: routes,
             shared: Arc::new(Shared {
-                limits,
+                rates: settings.rates.as_ref().map(|rates| Rates::new(rates, &MonotonicClock)),
+                hsts,
+                account_of: None,
+                settings,
                 under_way: AtomicUsize::new(0),
-                made_ids,
+                made_ids: AtomicU64::new(first_id),
                 telemetry,
             }),
         }
+    }
+
+    /// Counts requests with valid credentials for the account that `account_of` finds in their
+    /// headers. To be called before the front is shared.
+    pub fn counting_by(
+        mut self,
+        account_of: impl Fn(&HeaderMap) -> Option<u64> + Send + Sync + 'static,
+    ) -> Front {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.account_of = Some(Box::new(account_of));
+        }
+        self
+    }
+
+    pub fn settings(&self) -> &DoorSettings {
+        &self.shared.settings
     }
 
     /// Requests under way now.
     pub fn under_way(&self) -> usize {
         self.shared.under_way.load(Ordering::Relaxed)
     }
+
+    /// Takes a request to its answer.
+    pub fn answer<B>(&mut self, request: Request<B>, arrival: Arrival) -> Answering
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let started = Instant::now();
+        let shared = &self.shared;
+        let settings = &shared.settings;
+        let headers = request.headers();
+        let path = request.uri().path().to_owned();
+        let allowed = settings.cors.asks(headers);
+        let client = settings.proxies.client(arrival.peer, headers);
+        let is_exempt = EXEMPT.contains(&path.as_str());
+        let mut end = End {
+            id: shared.request_id(headers),
+            path,
+            version: request.version(),
+            allowed,
+            standing: None,
+            over_tls: arrival.over_tls || settings.is_https,
+            is_last: arrival.is_last || arrival.fault.is_some(),
+            under_way: arrival.under_way,
+        };
+        if let Some(fault) = arrival.fault {
+            return self.refused(request.method(), started, fault, end);
+        }
+        if end.allowed.is_some()
+            && let Some(response) = settings.cors.preflight(request.method(), headers)
+        {
+            return ready(finished(response, end, shared));
+        }
+        if let Some(rates) = shared.rates.as_ref().filter(|_| !is_exempt) {
+            let account = shared.account_of.as_ref().and_then(|find| find(headers));
+            let who = account.map_or(Who::Address(client), Who::Account);
+            match rates.count(Class::of(request.method(), &end.path), who) {
+                Ok(standing) => end.standing = standing,
+                Err(too_many) => {
+                    end.standing = Some(too_many.standing);
+                    let retry_after_s = too_many.retry_after_s;
+                    let error = ApiError::RateLimited { retry_after_s };
+                    return self.refused(request.method(), started, error, end);
+                }
+            }
+        }
+        let Some(ticket) = shared.admit(is_exempt) else {
+            return self.refused(request.method(), started, ApiError::Overloaded, end);
+        };
+        let mut late = None;
+        let mut request = request.map(|body| {
+            if body.is_end_stream() {
+                return Body::empty();
+            }
+            let late = late.insert(Late::default());
+            paced(Body::new(body), settings.limits.pace, late)
+        });
+        let limits = &settings.limits;
+        DefaultBodyLimit::max(limits.body_bytes).apply(&mut request);
+        let span = tracing::info_span!(
+            "request",
+            request.id = end.id.to_str().unwrap_or_default(),
+            method = %request.method(),
+            path = %Redacted(&end.path),
+        );
+        let (met, method) = (Met::default(), request.method().clone());
+        request.extensions_mut().insert(met.clone());
+        request.extensions_mut().insert(Client(client));
+        let zipped = accepts_gzip(request.headers());
+        let journey = Journey { ticket, method, started, met, late, end };
+        let shared = Arc::clone(shared);
+        if zipped {
+            let answer = self.zipping.call(request);
+            let answer = async { answer.await.map(|response| response.map(Body::new)) };
+            Box::pin(guarded(answer, journey, shared).instrument(span))
+        } else {
+            let answer = self.plain.call(request);
+            Box::pin(guarded(answer, journey, shared).instrument(span))
+        }
+    }
+
+    /// An answer that needs no handler.
+    fn refused(&self, method: &Method, started: Instant, why: ApiError, end: End) -> Answering {
+        let response = why.into_response();
+        let (method, status) = (method.as_str(), response.status().as_u16());
+        self.shared.telemetry.answered(method, "turned away", status, started.elapsed());
+        ready(finished(response, end, &self.shared))
+    }
+}
+
+/// An answer in the making.
+pub type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+fn ready(response: Response) -> Answering {
+    Box::pin(std::future::ready(Ok(response)))
 }
 
 impl<B> Service<Request<B>> for Front
@@ -148,46 +294,14 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let started = Instant::now();
-        let mut request = request.map(Body::new);
-        let id = self.shared.request_id(request.headers());
-        let path = request.uri().path().to_owned();
-        let Some(ticket) = self.shared.admit(&path) else {
-            let response = ApiError::Overloaded.into_response();
-            let (method, status) = (request.method().as_str(), response.status().as_u16());
-            self.shared.telemetry.answered(method, "turned away", status, started.elapsed());
-            return Box::pin(std::future::ready(Ok(finished(response, id, &path))));
-        };
-        let limits = &self.shared.limits;
-        DefaultBodyLimit::max(limits.body_bytes).apply(&mut request);
-        let patient = limits.patient_paths.iter().any(|start| path.starts_with(start));
-        let limit = if patient { limits.patient_time_limit } else { limits.time_limit };
-        let span = tracing::info_span!(
-            "request",
-            request.id = id.to_str().unwrap_or_default(),
-            method = %request.method(),
-            path = %Redacted(&path),
-        );
-        let (met, method) = (Met::default(), request.method().clone());
-        request.extensions_mut().insert(met.clone());
-        let zipped = accepts_gzip(request.headers());
-        let journey = Journey { ticket, id, method, path, limit, started, met };
-        let telemetry = Arc::clone(&self.shared.telemetry);
-        if zipped {
-            let answer = self.zipping.call(request);
-            let answer = async { answer.await.map(|response| response.map(Body::new)) };
-            Box::pin(guarded(answer, journey, telemetry).instrument(span))
-        } else {
-            let answer = self.plain.call(request);
-            Box::pin(guarded(answer, journey, telemetry).instrument(span))
-        }
+    fn call(&mut self, request: Request<B>) -> Answering {
+        self.answer(request, Arrival::nowhere())
     }
 }
 
@@ -195,14 +309,17 @@ where
 async fn guarded<F>(
     answer: F,
     journey: Journey,
-    telemetry: Arc<Telemetry>,
+    shared: Arc<Shared>,
 ) -> Result<Response, Infallible>
 where
     F: Future<Output = Result<Response, Infallible>>,
 {
-    let Journey { ticket, id, method, path, limit, started, met } = journey;
+    let Journey { ticket, method, started, met, late, mut end } = journey;
+    let limits = &shared.settings.limits;
+    let patient = limits.patient_paths.iter().any(|start| end.path.starts_with(start));
+    let limit = if patient { limits.patient_time_limit } else { limits.time_limit };
     let caught = AssertUnwindSafe(answer).catch_unwind();
-    let response = match tokio::time::timeout(limit, caught).await {
+    let mut response = match tokio::time::timeout(limit, caught).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(never))) => match never {},
         Ok(Err(_panic)) => {
@@ -214,35 +331,79 @@ where
             ApiError::TimedOut.into_response()
         }
     };
+    // Whatever the handler made of half a body.
+    if late.is_some_and(|late| late.load(Ordering::Relaxed)) {
+        response = ApiError::BodyTooSlow.into_response();
+        end.is_last = true;
+    }
     drop(ticket);
     let (status, took) = (response.status().as_u16(), started.elapsed());
-    telemetry.answered(method.as_str(), met.route(), status, took);
+    shared.telemetry.answered(method.as_str(), met.route(), status, took);
     let duration_ms = took.as_millis() as u64;
     // Machines ask every few seconds; nobody wants to read that.
-    if EXEMPT.contains(&path.as_str()) {
+    if EXEMPT.contains(&end.path.as_str()) {
         tracing::debug!(status, duration_ms, "answered");
     } else {
         tracing::info!(status, duration_ms, "answered");
     }
-    Ok(finished(response, id, &path))
+    Ok(finished(response, end, &shared))
 }
 
 /// The last touches: what only the outermost layer knows, and what every answer carries.
-fn finished(mut response: Response, id: HeaderValue, path: &str) -> Response {
+fn finished(mut response: Response, end: End, shared: &Shared) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let encoded = response.headers().contains_key(axum::http::header::CONTENT_ENCODING);
         if !encoded && !response.body().is_end_stream() {
             response.headers_mut().remove(axum::http::header::CONTENT_LENGTH);
-            *response.body_mut() = Body::from(problem.body(Some(path)));
+            *response.body_mut() = Body::from(problem.body(Some(&end.path)));
         }
     }
     let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, id);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    headers.insert(REQUEST_ID, end.id);
+    dress(headers, shared.hsts.as_ref().filter(|_| end.over_tls));
     if is_text(headers) {
         headers.entry(VARY).or_insert(BY_ENCODING);
     }
-    response
+    shared.settings.cors.mark(end.allowed, headers);
+    if let Some(standing) = end.standing {
+        standing.mark(headers);
+    }
+    // HTTP/2 has no such field; there each request ends by itself (RFC 9113, section 8.2.2).
+    if end.is_last && end.version < Version::HTTP_2 {
+        headers.insert(CONNECTION, LAST);
+    }
+    match end.under_way {
+        Some(under_way) if response.body().size_hint().exact().is_none() => {
+            response.map(|body| Body::new(Held { body, _under_way: under_way }))
+        }
+        _ => response,
+    }
+}
+
+/// A body that takes its time: its request stays under way until all of it is sent.
+struct Held {
+    body: Body,
+    _under_way: UnderWay,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 fn is_text(headers: &HeaderMap) -> bool {
@@ -271,13 +432,13 @@ impl Drop for Ticket {
 
 impl Shared {
     /// A place, or none where the house is full.
-    fn admit(self: &Arc<Shared>, path: &str) -> Option<Ticket> {
-        if EXEMPT.contains(&path) {
+    fn admit(self: &Arc<Shared>, is_exempt: bool) -> Option<Ticket> {
+        if is_exempt {
             return Some(Ticket(None));
         }
         let before = self.under_way.fetch_add(1, Ordering::Relaxed);
         let ticket = Ticket(Some(self.clone()));
-        (before < self.limits.most_requests).then_some(ticket)
+        (before < self.settings.limits.most_requests).then_some(ticket)
     }
 
     /// The caller's own id where it is sane, or else the next one of ours.
@@ -334,14 +495,17 @@ pub async fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::limits::Limits;
     use crate::http::problem::with_fallbacks;
     use axum::routing::{get, post};
     use serde_json::Value;
+    use std::time::Duration;
     use tokio::sync::Notify;
     use tower::ServiceExt;
 
     fn front(routes: Router, limits: Limits) -> Front {
-        Front::new(with_fallbacks(routes), limits, 0xabc, Arc::default())
+        let settings = DoorSettings { limits, ..DoorSettings::default() };
+        Front::new(with_fallbacks(routes), settings, 0xabc, Arc::default())
     }
 
     fn request(path: &str) -> Request<Body> {

@@ -78,6 +78,10 @@ fn add_problems(path: &str, operation: &mut Operation, kind: Kind) {
         parameters.iter().any(|own| matches!(own, RefOr::T(own) if own.parameter_in == place))
     };
     let mut met = vec!["503"];
+    // Machines that look after the shop are not counted.
+    if path.starts_with("/v1/") {
+        met.push("429");
+    }
     if has(ParameterIn::Query) || has(ParameterIn::Header) {
         met.push("400");
     }
@@ -180,10 +184,10 @@ pub(crate) mod tests {
             statuses.sort();
             statuses.join(" ")
         };
-        assert_eq!(statuses("/v1/carts", "get"), "200 400 401 403 503");
+        assert_eq!(statuses("/v1/carts", "get"), "200 400 401 403 429 503");
         assert_eq!(
             statuses("/v1/carts/{cartId}/items", "post"),
-            "200 400 404 409 412 413 415 422 503"
+            "200 400 404 409 412 413 415 422 429 503"
         );
         assert!(document["components"]["responses"]["Problem"]["content"].is_object());
         assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");

@@ -4,6 +4,7 @@
 //! gets out: a fault is logged here, once, and answered as `internal_error`.
 
 use super::json::{MoneyJson, money_text};
+use crate::actors::accounts::throttle::TooManyTries;
 use crate::domain::cart::{CartRejection, MOST_UNITS_PER_LINE};
 use crate::domain::catalog::{Fault, ProductRejection};
 use crate::domain::order::OrderRejection;
@@ -22,6 +23,13 @@ use utoipa::ToSchema;
 /// Every answer that is not the one that was asked for.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ApiError {
+    /// What HTTP itself does not allow, or allows to be read in two ways.
+    #[error("{0}")]
+    BadRequest(&'static str),
+    #[error("the path and query are longer than {most} bytes")]
+    UrlTooLong { most: usize },
+    #[error("the body came too slowly and was not waited for; send it again")]
+    BodyTooSlow,
     #[error("the body is not valid JSON: {0}")]
     MalformedJson(String),
     /// Its shape is wrong: unknown or missing fields, wrong types.
@@ -152,6 +160,9 @@ impl ApiError {
     fn kind(&self) -> Kind {
         use StatusCode as S;
         match self {
+            ApiError::BadRequest(_) => Kind(S::BAD_REQUEST, "bad_request", "Not valid HTTP"),
+            ApiError::UrlTooLong { .. } => Kind(S::URI_TOO_LONG, "url_too_long", "URL too long"),
+            ApiError::BodyTooSlow => Kind(S::REQUEST_TIMEOUT, "body_too_slow", "Body too slow"),
             ApiError::MalformedJson(_) => Kind(S::BAD_REQUEST, "malformed_json", "Not JSON"),
             ApiError::InvalidBody(_) => Kind(S::BAD_REQUEST, "invalid_body", "Invalid body"),
             ApiError::InvalidQuery(_) => Kind(S::BAD_REQUEST, "invalid_query", "Invalid query"),
@@ -363,6 +374,12 @@ impl IntoResponse for ApiError {
     }
 }
 
+impl From<TooManyTries> for ApiError {
+    fn from(refused: TooManyTries) -> ApiError {
+        ApiError::RateLimited { retry_after_s: refused.retry_after_s() }
+    }
+}
+
 impl From<CartRejection> for ApiError {
     fn from(rejection: CartRejection) -> ApiError {
         let conflict = |code| ApiError::Conflict { code, detail: rejection.to_string() };
@@ -515,6 +532,9 @@ mod tests {
         let fault = || vec![Fault { pointer: "/a".into(), detail: "is b".into() }];
         let code = "cart_empty";
         vec![
+            ApiError::BadRequest("x"),
+            ApiError::UrlTooLong { most: 1 },
+            ApiError::BodyTooSlow,
             ApiError::MalformedJson("x".into()),
             ApiError::InvalidBody(fault()),
             ApiError::InvalidQuery(fault()),

@@ -1,12 +1,14 @@
 //! All routes, and what is made of them once at start: the OpenAPI document and its page.
 
+use super::access;
 use super::access::gate::{Gate, differences};
 use super::api;
 use super::app::App;
 use super::docs::Docs;
-use super::layers::{Front, Limits};
+use super::layers::Front;
 use super::openapi;
 use super::problem::with_fallbacks;
+use super::settings::DoorSettings;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
@@ -29,7 +31,7 @@ pub enum RouterError {
 }
 
 /// The front door of a shop.
-pub fn front(app: App, limits: Limits) -> Result<Front, RouterError> {
+pub fn front(app: App, settings: DoorSettings) -> Result<Front, RouterError> {
     let (routes, document) = routes(&app);
     let json: Arc<[u8]> = serde_json::to_vec(&document)?.into();
     let docs = Arc::new(Docs::new(&document)?);
@@ -45,8 +47,10 @@ pub fn front(app: App, limits: Limits) -> Result<Front, RouterError> {
     }
     let telemetry = Arc::clone(&app.shop.telemetry);
     let routes = pages.into_iter().fold(routes, |routes, (path, page)| routes.route(path, page));
+    let known = app.clone();
     let routes = routes.route_layer(Gate::new(app.clone())).with_state(app);
-    Ok(Front::new(with_fallbacks(routes), limits, rand::random(), telemetry))
+    let front = Front::new(with_fallbacks(routes), settings, rand::random(), telemetry);
+    Ok(front.counting_by(move |headers| access::account(&known, headers)))
 }
 
 /// Every endpoint with its part of the document: neither can be without the other.

@@ -9,7 +9,6 @@ use mercat::domain::staff::Role;
 use mercat::domain::{Span, Timestamp};
 use mercat::http::api::checkout_render;
 use mercat::http::app::App;
-use mercat::http::layers::Limits;
 use mercat::http::router::front;
 use mercat::http::server::{Server, Stopper};
 use mercat::media::Folder;
@@ -21,6 +20,7 @@ use mercat::shop::{Shop, ShopParts};
 use mercat::storage::{RedbStore, StoreError};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Number, Value};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +63,8 @@ impl TestShop {
     /// A shop whose settings `change` has changed.
     pub async fn with(change: impl FnOnce(&mut Config)) -> TestShop {
         let mut config = Config::default();
+        // Only tests of the limits are counted.
+        config.rates.on = false;
         change(&mut config);
         let folder = tempfile::tempdir().unwrap();
         let settings = TestSettings { late: LATE, ..TestSettings::new("http://shop.example") };
@@ -118,12 +120,7 @@ impl TestShop {
             test: Some(payments.clone()),
             upload_bytes: config.limits.upload_bytes,
         };
-        let limits = Limits {
-            most_requests: config.limits.requests,
-            body_bytes: config.limits.body_bytes,
-            ..Limits::default()
-        };
-        let (front, stopper) = (front(app, limits).unwrap(), server.stopper());
+        let (front, stopper) = (front(app, config.door().unwrap()).unwrap(), server.stopper());
         let serving = tokio::spawn(async move { server.serve(front).await.unwrap() });
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -131,6 +128,11 @@ impl TestShop {
             .build()
             .unwrap();
         TestShop { shop, clock, payments, folder, config, base, client, staff, stopper, serving }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.base.trim_start_matches("http://").parse().unwrap()
     }
 
     /// Moves the clock on.

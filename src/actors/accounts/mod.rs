@@ -10,6 +10,7 @@ mod book;
 mod owner;
 mod sessions;
 mod staff;
+pub mod throttle;
 mod token;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::house;
 use super::serve::{bind, open_door};
 use crate::actors::clock::{Clock, SystemClock, TravelClock};
 use crate::actors::pools::Password;
-use crate::config::{Capture, Config, Payments, Tax, TaxRow};
+use crate::config::{Capture, Config, Payments, Rates, RatesRow, Tax, TaxRow};
 use crate::domain::Span;
 use crate::domain::staff::Role;
 use anyhow::Context;
@@ -30,7 +30,8 @@ pub(super) async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     let catalog = catalog::read()?;
     let clock =
         Arc::new(TravelClock::at(SystemClock.now().minus(Span::days(catalog.oldest() + 1))));
-    let config = config(&catalog.shop.currency);
+    let mut config = config(&catalog.shop.currency);
+    config.rates.on = house::rate_limits(config.rates.on)?;
     let house = house::open_at(folder.path(), config, &address, clock.clone()).await?;
     let staff = hire(&house);
     let stocked = past::units_sold(&catalog);
@@ -95,6 +96,16 @@ fn config(currency: &str) -> Config {
                 rate("US", Some("TX"), "6.25"),
             ],
             ..Tax::default()
+        },
+        // Enough for scripts and storefronts in the making, on the machine of whoever tries it.
+        rates: Rates {
+            address: RatesRow {
+                read: Some(12_000),
+                write: Some(6_000),
+                auth: Some(120),
+                checkout: Some(1_200),
+            },
+            ..Rates::default()
         },
         payments: Payments { test: true, capture: Capture::AtOnce, ..Payments::default() },
         ..Config::default()

@@ -7,6 +7,7 @@ use crate::actors::pools::Password;
 use crate::http::access::token;
 use crate::http::app::{App, Call};
 use crate::http::body::Body;
+use crate::http::client::Client;
 use crate::http::etag::answer;
 use crate::http::layers::detached;
 use crate::http::problem::{ApiError, ProblemSchema};
@@ -23,12 +24,24 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// Log in.
 ///
-/// A wrong password and an address that nobody has get the same answer.
+/// A wrong password and an address that nobody has get the same answer. After a few failures the
+/// next try has to wait, ever longer: 429 says how long.
 #[utoipa::path(post, path = "/v1/auth/login", tag = "Access", request_body = LoginBody,
     responses((status = 200, body = TokensJson), (status = 401, description = "`bad_credentials`", body = ProblemSchema, content_type = "application/problem+json")))]
-async fn login(State(app): State<App>, body: Body<LoginBody>) -> Result<Response, ApiError> {
+async fn login(
+    State(app): State<App>,
+    Client(address): Client,
+    body: Body<LoginBody>,
+) -> Result<Response, ApiError> {
     let LoginBody { email, password } = body.value;
+    let attempt = app.shop.throttle.begin(&email, address)?;
+    attempt.held().await;
     let granted = app.shop.accounts.login(&email, Password::from(password)).await;
+    match granted {
+        Ok(_) => attempt.succeeded(),
+        Err(AccountError::WrongCredentials) => drop(attempt),
+        Err(_) => attempt.undecided(),
+    }
     granted.map(|grant| tokens(&grant)).map_err(problem)
 }
 

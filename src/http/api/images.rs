@@ -11,14 +11,13 @@ use crate::http::access::Staff;
 use crate::http::app::{App, Call};
 use crate::http::body::Named;
 use crate::http::etag::{EntityTag, is_known};
+use crate::http::headers::RESOURCE_POLICY;
 use crate::http::keyed::{carry_out, refused};
 use crate::http::problem::ApiError;
 use axum::body::Body;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
@@ -225,6 +224,6 @@ fn file(request: &HeaderMap, tag: &EntityTag, head: &FileHead, bytes: Body) -> R
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(head.media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(head.caching));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(head.policy));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     response
 }

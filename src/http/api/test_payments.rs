@@ -12,6 +12,7 @@ use crate::domain::{OrderId, PaymentId, Span};
 use crate::http::app::{App, Call};
 use crate::http::body::{Body, Named};
 use crate::http::etag::versioned;
+use crate::http::headers::{Forms, page_policy};
 use crate::http::json::money_text;
 use crate::http::layers::detached;
 use crate::http::problem::ApiError;
@@ -185,11 +186,11 @@ fn page(order: &Order) -> Result<Response, ApiError> {
         status: order.status().name(),
     };
     let html = page.render().map_err(|error| ApiError::fault(&error))?;
+    let policy = page_policy(&html, Forms::ToUs);
     let mut response = Response::new(HttpBody::from(html));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let nothing_else = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(nothing_else));
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     Ok(response)
 }

@@ -1,0 +1,130 @@
+//! What every answer tells the browser not to do with it.
+//!
+//! Deny by default: what says nothing of itself may load, run, frame and send nothing. A page has
+//! its own policy, made of what is really in it ([`page_policy`]): its styles are named by their
+//! hash, so nothing that gets into it later is taken for a style of ours.
+
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+
+const NOTHING: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// Addresses of this shop can be keys, such as a cart's. A page of it still learns that a form came
+/// from itself: with `no-referrer` browsers would send `Origin: null`.
+const REFERRER: HeaderValue = HeaderValue::from_static("same-origin");
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+const PERMISSIONS: HeaderValue = HeaderValue::from_static(
+    "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()",
+);
+
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// Where an answer may be embedded without asking. Pictures say `cross-origin`: feeds and mails show
+/// them.
+pub const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+
+/// Adds what the answer does not say itself. `hsts` is given where it goes out over TLS.
+pub fn dress(headers: &mut HeaderMap, hsts: Option<&HeaderValue>) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(NOTHING);
+    headers.entry(REFERRER_POLICY).or_insert(REFERRER);
+    headers.entry(RESOURCE_POLICY).or_insert(SAME_ORIGIN);
+    let is_page =
+        headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if is_page {
+        headers.entry(PERMISSIONS_POLICY).or_insert(PERMISSIONS);
+        headers.entry(OPENER_POLICY).or_insert(SAME_ORIGIN);
+    }
+    if let Some(hsts) = hsts {
+        headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
+}
+
+/// Where a page's forms may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forms {
+    Nowhere,
+    ToUs,
+}
+
+/// The policy of a page of ours: its own style elements, named by their hashes, pictures and
+/// connections of this shop, no script. A template has no `style` attributes: no hash covers them.
+pub fn page_policy(html: &str, forms: Forms) -> HeaderValue {
+    let mut styles = String::new();
+    for part in html.split("<style>").skip(1) {
+        let style = part.split("</style>").next().unwrap_or_default();
+        let hash = BASE64_STANDARD.encode(Sha256::digest(style));
+        styles.push_str(&format!(" 'sha256-{hash}'"));
+    }
+    let styles = if styles.is_empty() { " 'none'" } else { &styles };
+    let forms = if forms == Forms::ToUs { "'self'" } else { "'none'" };
+    let policy = format!(
+        "default-src 'none'; style-src{styles}; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action {forms}; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).expect("hashes and keywords stand in a header")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_nothing_of_itself_may_do_nothing() {
+        let mut headers = HeaderMap::new();
+        dress(&mut headers, None);
+        assert_eq!(headers[CONTENT_SECURITY_POLICY], NOTHING);
+        assert!(!headers.contains_key(STRICT_TRANSPORT_SECURITY));
+        let mut own = HeaderMap::new();
+        own.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+        dress(&mut own, Some(&HeaderValue::from_static("max-age=1")));
+        assert_eq!(own[CONTENT_SECURITY_POLICY], "sandbox");
+        assert_eq!(own[STRICT_TRANSPORT_SECURITY], "max-age=1");
+    }
+
+    #[test]
+    fn a_style_is_named_by_its_hash() {
+        let policy = page_policy("<style>a{}</style><p><style>b{}</style>", Forms::Nowhere);
+        let policy = policy.to_str().unwrap();
+        // printf 'a{}' | openssl dgst -sha256 -binary | base64
+        for hash in HASHES {
+            assert!(policy.contains(&format!("'sha256-{hash}'")), "{policy}");
+        }
+        assert!(!policy.contains("unsafe"));
+        assert!(page_policy("", Forms::ToUs).to_str().unwrap().contains("style-src 'none'"));
+    }
+
+    const HASHES: [&str; 2] = [
+        "X1RutGBrXCt9KkSaXMK7tHftWiRscFHOhxsS8tv8hBk=",
+        "7yqHVAesot11p6HczDsgKRipvI5UPgs97z80zNXlans=",
+    ];
+
+    /// A template with an inline style or script could not be shown under its own policy.
+    #[test]
+    fn templates_have_nothing_inline_that_no_hash_covers() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
+        let inline =
+            regex::Regex::new(r#"(?i)<script|\sstyle\s*=|\son[a-z]+\s*=|javascript:|<style\s"#);
+        let inline = inline.unwrap();
+        let mut read = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let found = inline.find(&text).map(|found| found.as_str());
+            assert_eq!(found, None, "{}", path.display());
+            read += 1;
+        }
+        assert!(read > 1);
+    }
+}
