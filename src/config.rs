@@ -14,6 +14,7 @@ use crate::http::cors::Cors as AllowedSites;
 use crate::http::limits::{ConnectionLimits, Limits as DoorLimits, Pace};
 use crate::http::rates::{PerMinute, RateSettings};
 use crate::http::settings::DoorSettings;
+use crate::http::tls::TlsSettings;
 use crate::payments::CaptureMode;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -53,6 +54,7 @@ pub struct Config {
     pub rates: Rates,
     pub proxies: BehindProxies,
     pub cors: Cors,
+    pub tls: Tls,
     pub memory: Memory,
 }
 
@@ -214,6 +216,39 @@ pub enum ForwardedBy {
     Forwarded,
 }
 
+/// TLS spoken by the shop itself, by a certificate from files or one that it orders. Default: none.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    pub files: Option<TlsFiles>,
+    pub acme: Option<TlsAcme>,
+    /// How often the files are looked at for a new certificate; default 10 000.
+    pub reload_ms: u32,
+    /// How long a browser keeps to HTTPS, also where a proxy speaks it; default a year, 0 for not.
+    pub hsts_seconds: u32,
+}
+
+/// PEM files.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// The certificate, followed by those that lead to its root.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Certificates from Let's Encrypt. Its issuer must reach the shop at port 443 of each domain.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsAcme {
+    pub domains: Vec<String>,
+    /// Where the issuer may write to, such as `you@shop.example`.
+    pub email: String,
+    /// Certificates for trying it out, which no browser trusts; default no.
+    #[serde(default)]
+    pub staging: bool,
+}
+
 /// Other web sites that may ask from a visitor's browser.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -245,6 +280,7 @@ impl Default for Config {
             rates: Rates::default(),
             proxies: BehindProxies::default(),
             cors: Cors::default(),
+            tls: Tls::default(),
             memory: Memory::default(),
         }
     }
@@ -282,6 +318,12 @@ impl Default for Limits {
             connections: 16_384,
             connections_per_address: 256,
         }
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Tls {
+        Tls { files: None, acme: None, reload_ms: 10_000, hsts_seconds: 31_536_000 }
     }
 }
 
@@ -339,8 +381,34 @@ impl Config {
             rates: self.rates.on.then(|| self.rates.per_minute()),
             cors: cors.map_err(|error| value("cors.origins".into(), &error.to_string()))?,
             is_https: public_url.starts_with("https://"),
-            ..DoorSettings::default()
+            hsts_seconds: self.tls.hsts_seconds,
         })
+    }
+}
+
+impl Tls {
+    /// Where the certificate is from; none without TLS. What is ordered is kept below `folder`.
+    pub fn settings(&self, folder: &Path) -> Result<Option<TlsSettings>, ConfigError> {
+        match (&self.files, &self.acme) {
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => {
+                Err(value("tls".into(), "takes files or acme, and not both at once"))
+            }
+            (Some(TlsFiles { certificate, key }), None) => {
+                let look_every = Duration::from_millis(self.reload_ms.max(1).into());
+                let (certificate, key) = (certificate.clone(), key.clone());
+                Ok(Some(TlsSettings::Files { certificate, key, look_every }))
+            }
+            (None, Some(acme)) if acme.domains.is_empty() => {
+                Err(value("tls.acme.domains".into(), "must name a domain"))
+            }
+            (None, Some(acme)) => Ok(Some(TlsSettings::Acme {
+                domains: acme.domains.clone(),
+                contact: vec![format!("mailto:{}", acme.email)],
+                staging: acme.staging,
+                folder: folder.join("acme"),
+            })),
+        }
     }
 }
 
@@ -538,6 +606,7 @@ mod tests {
     fn settings(text: &str) -> Result<Settings, String> {
         let config = Config::parse(text)?;
         config.door().map_err(|error| error.to_string())?;
+        config.tls.settings(Path::new("")).map_err(|error| error.to_string())?;
         config.settings().map_err(|error| error.to_string())
     }
 
@@ -576,6 +645,11 @@ mod tests {
             ("[tax]\nrates = [{ country = 'DE', percent = '19,5' }]", "tax.rates[0].percent"),
             ("[tax]\nhome_country = 'Germany'", "tax.home_country"),
             ("[proxies]\ntrusted = ['10.0.0.0/8', 'here']", "proxies.trusted[1]"),
+            ("[tls]\nacme = { domains = [], email = 'a@b.example' }", "tls.acme.domains"),
+            (
+                "[tls]\nfiles = { certificate = 'a', key = 'b' }\nacme = { domains = ['a'], email = 'b' }",
+                "tls",
+            ),
             ("[cors]\norigins = ['*']\ncredentials = true", "cors.origins"),
             (
                 "[[shipping.zones]]\nrates = [{ id = 'a', name = 'A', price = '1.999', min_days = 1, max_days = 2 }]",

@@ -7,14 +7,20 @@ use crate::actors::pools::Password;
 use crate::http::app::App;
 use crate::http::router::front;
 use crate::http::server::Server;
+use crate::http::tls::Tls;
 use anyhow::Context;
 use std::env;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
-    let server = bind(args.listen)?;
-    let address = format!("http://{}", server.address()?);
     let config = house::config(&args.settings)?;
+    let mut server = bind(args.listen)?;
+    let tls = config.tls.settings(&args.data.data)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let address = format!("{scheme}://{}", server.address()?);
+    if let Some(tls) = tls {
+        server = server.with_tls(Tls::open(tls).await.context("setting tls")?);
+    }
     if config.payments.test {
         tracing::warn!("TEST PAYMENTS ARE ON: orders can be paid with play money such as tok_visa");
     }

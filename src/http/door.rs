@@ -5,15 +5,17 @@ use super::conn::{Connection, Places, Watched};
 use super::layers::{Answering, Arrival, Front};
 use super::limits::ConnectionLimits;
 use super::problem::ApiError;
+use super::tls::{Line, Tls};
 use axum::http::header::{HOST, TRANSFER_ENCODING};
 use axum::http::{HeaderValue, Request, Version};
 use axum::response::Response;
 use axum_server::accept::Accept;
 use hyper::body::Incoming;
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
@@ -24,14 +26,15 @@ use tower::Service;
 pub struct Porter {
     places: Places,
     limits: ConnectionLimits,
+    tls: Option<Tls>,
 }
 
 impl Porter {
-    pub fn new(limits: ConnectionLimits) -> Porter {
-        Porter { places: Places::new(limits.most, limits.most_per_address), limits }
+    pub fn new(limits: ConnectionLimits, tls: Option<Tls>) -> Porter {
+        Porter { places: Places::new(limits.most, limits.most_per_address), limits, tls }
     }
 
-    fn let_in(&self, stream: TcpStream, front: Front) -> io::Result<(Watched<TcpStream>, Door)> {
+    async fn let_in(self, stream: TcpStream, front: Front) -> io::Result<(Watched<Line>, Door)> {
         let peer = stream.peer_addr()?.ip();
         let is_proxy = front.settings().proxies.trusts(peer);
         let Some(place) = self.places.take(peer, is_proxy) else {
@@ -39,19 +42,27 @@ impl Porter {
             return Err(io::ErrorKind::QuotaExceeded.into());
         };
         stream.set_nodelay(true)?;
+        let line = match &self.tls {
+            None => Line::Plain(stream),
+            Some(tls) => {
+                let shaken = tokio::time::timeout(self.limits.head_time, tls.accept(stream)).await;
+                Line::Tls(Box::new(shaken.map_err(|_| io::ErrorKind::TimedOut)??))
+            }
+        };
+        let over_tls = line.is_tls();
         let connection = Arc::new(Connection::default());
-        let watched = Watched::new(stream, &self.limits, Arc::clone(&connection), place);
-        Ok((watched, Door { front, peer, connection }))
+        let watched = Watched::new(line, &self.limits, Arc::clone(&connection), place);
+        Ok((watched, Door { front, peer, over_tls, connection }))
     }
 }
 
 impl Accept<TcpStream, Front> for Porter {
-    type Stream = Watched<TcpStream>;
+    type Stream = Watched<Line>;
     type Service = Door;
-    type Future = Ready<io::Result<(Watched<TcpStream>, Door)>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Watched<Line>, Door)>> + Send>>;
 
     fn accept(&self, stream: TcpStream, front: Front) -> Self::Future {
-        ready(self.let_in(stream, front))
+        Box::pin(self.clone().let_in(stream, front))
     }
 }
 
@@ -60,6 +71,7 @@ impl Accept<TcpStream, Front> for Porter {
 pub struct Door {
     front: Front,
     peer: IpAddr,
+    over_tls: bool,
     connection: Arc<Connection>,
 }
 
@@ -81,7 +93,7 @@ impl Service<Request<Incoming>> for Door {
         };
         let arrival = Arrival {
             peer: self.peer,
-            over_tls: false,
+            over_tls: self.over_tls,
             fault,
             // Behind a body in chunks the framing is not followed any further.
             is_last: request.headers().contains_key(TRANSFER_ENCODING),

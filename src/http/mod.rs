@@ -22,6 +22,7 @@ pub mod app;
 pub mod keyed;
 pub mod router;
 pub mod server;
+pub mod tls;
 pub mod settings;
 pub mod door;
 pub mod conn;

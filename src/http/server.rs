@@ -2,6 +2,7 @@
 
 use super::door::Porter;
 use super::layers::Front;
+use super::tls::Tls;
 use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -23,6 +24,7 @@ const LEAST_HEAD: usize = 8_192;
 pub struct Server {
     listener: TcpListener,
     handle: Handle<SocketAddr>,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -30,7 +32,12 @@ impl Server {
     pub fn bind(address: SocketAddr) -> io::Result<Server> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
-        Ok(Server { listener, handle: Handle::new() })
+        Ok(Server { listener, handle: Handle::new(), tls: None })
+    }
+
+    /// Speaks TLS, and nothing without it.
+    pub fn with_tls(self, tls: Tls) -> Server {
+        Server { tls: Some(tls), ..self }
     }
 
     /// The address it listens on, with the port that was given to it.
@@ -60,7 +67,13 @@ impl Server {
             .keep_alive_interval(Duration::from_secs(20))
             .max_concurrent_streams(limits.most_streams)
             .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
-        server.acceptor(Porter::new(limits)).serve(Shared::new(front)).await
+        let porter = Porter::new(limits, self.tls.clone());
+        let serving = server.acceptor(porter).serve(Shared::new(front));
+        let Some(tls) = self.tls else { return serving.await };
+        tokio::select! {
+            served = serving => served,
+            never = tls.keep_fresh() => match never {},
+        }
     }
 }
 

@@ -19,4 +19,5 @@ mod search;
 mod raw;
 mod testshop;
 mod retail;
+mod tls;
 mod walk;

@@ -11,6 +11,7 @@ use mercat::http::api::checkout_render;
 use mercat::http::app::App;
 use mercat::http::router::front;
 use mercat::http::server::{Server, Stopper};
+use mercat::http::tls::Tls;
 use mercat::media::Folder;
 use mercat::payments::manual::ManualProvider;
 use mercat::payments::test::{TestProvider, TestSettings};
@@ -110,7 +111,10 @@ impl TestShop {
         }
         let login = shop.accounts.login(ADMIN, Password::from(PASSWORD.to_owned())).await;
         let staff = login.unwrap().access.expose().to_owned();
-        let server = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut server = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        if let Some(tls) = config.tls.settings(folder.path()).unwrap() {
+            server = server.with_tls(Tls::open(tls).await.unwrap());
+        }
         let base = format!("http://{}", server.address().unwrap());
         let media = Folder::open(&folder.path().join("media")).unwrap();
         let app = App {
