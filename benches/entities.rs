@@ -17,6 +17,7 @@ use mercat::actors::cart::{CartMessage, CartRequest};
 use mercat::actors::shard::ShardMessage;
 use mercat::domain::cart::{Cart, CartCommand};
 use mercat::domain::{CartId, Currency, Seq};
+use mercat::secrets::{ShopKey, Vault};
 use mercat::storage::memory::MemoryStore;
 use mercat::storage::{Batch, Committed, Conflict, Snapshot, Store, StoreError};
 use std::process::Command;
@@ -118,7 +119,8 @@ fn in_own_process(part: usize, carts: usize) -> Outcome<(u64, u64)> {
 fn weigh_bare(carts: usize) -> Outcome<()> {
     let catalog = MemoryStore::new();
     stock_up(&catalog, 1_000)?;
-    let reads = mercat::actors::reads::Reads::load(Arc::new(catalog))?;
+    let vault = Vault::with_key(&catalog, ShopKey::from_bytes([7; 32]))?;
+    let reads = mercat::actors::reads::Reads::load(Arc::new(catalog), &vault)?;
     let offer = reads.catalog.load().offer(&ground::sku()).ok_or("it is for sale")?;
     let now = mercat::domain::Timestamp::from_millis(1_700_000_000_000);
     let before = in_use()?;

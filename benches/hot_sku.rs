@@ -21,6 +21,7 @@ use mercat::domain::event::EntityKey;
 use mercat::domain::order::Order;
 use mercat::domain::stock::{Level, Stock};
 use mercat::domain::{CartId, OrderId, Span, Timestamp};
+use mercat::secrets::{ShopKey, Vault};
 use mercat::storage::{Batch, Committer, RedbStore, Settled, Store, Table};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -136,13 +137,14 @@ async fn pipelined(payment: Payment, orders: usize, callers: usize) -> Outcome<R
     let buyers: Vec<_> = (0..callers)
         .map(|_| {
             let (desk, clock) = (shop.engine.desk.clone(), Arc::clone(&shop.clock));
+            let vault = shop.vault.clone();
             let (carts, next, render) = (Arc::clone(&carts), Arc::clone(&next), ground::render());
             tokio::spawn(async move {
                 let mut bought = Vec::with_capacity(carts.len() / callers + 1);
                 while let Some(cart) = carts.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let asked = Instant::now();
                     let request = checkout(*cart, payment);
-                    let keyed = ground::keyed(clock.now(), &render);
+                    let keyed = ground::keyed(clock.now(), &render, &vault);
                     let order = desk.checkout(request, Some(keyed)).await;
                     bought.push((order.map(|answered| answered.value.id), asked.elapsed()));
                 }
@@ -217,7 +219,8 @@ async fn one_at_a_time(record: &Recording, callers: usize) -> Outcome<Run> {
     let orders = record.orders.len();
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(folder.path(), CACHE_BYTES)?);
     record.ready(&*store)?;
-    let reads = Reads::load(Arc::clone(&store))?;
+    let vault = Vault::with_key(&*store, ShopKey::from_bytes([7; 32]))?;
+    let reads = Reads::load(Arc::clone(&store), &vault)?;
     let level = reads.levels.get(&ground::sku());
     let counted = Arc::new(Counted::default());
     let seen = Arc::clone(&counted);

@@ -96,7 +96,7 @@ impl Shop {
         let ShopParts { store, vault, settings, clock, providers, index_folder, checkout_answer } =
             parts;
         let cores = available_parallelism().map_or(2, usize::from);
-        let reads = Arc::new(Reads::load(Arc::clone(&store))?);
+        let reads = Arc::new(Reads::load(Arc::clone(&store), &vault)?);
         let mut pools = Pools::start(PoolSizes::for_cores(cores), Arc::clone(&store))?;
         let env = Arc::new(Env {
             settings,
@@ -155,7 +155,7 @@ impl Shop {
                 ((sweeper, catalog, imports), services)
             })
             .await?;
-        let recovered = recover(&*store, &engine.directory, owed, checkout_answer).await?;
+        let recovered = recover(&*store, &engine.directory, owed, checkout_answer, &vault).await?;
         Ok(Shop {
             env,
             reads,

@@ -150,24 +150,27 @@ pub fn render() -> Render<OrderView, CheckoutRefusal> {
                 ("location".into(), format!("/v1/orders/{}", view.id)),
                 ("etag".into(), format!("\"{}\"", view.version)),
             ],
-            body: serde_json::to_vec(&OrderJson::new(view.id, &view.order)).unwrap_or_default(),
+            body: serde_json::to_vec(&OrderJson::new(view)).unwrap_or_default(),
+            about: view.about(),
         },
         Err(refusal) => {
-            RenderedAnswer { status: 409, headers: vec![], body: refusal.to_string().into_bytes() }
+            let body = refusal.to_string().into_bytes();
+            RenderedAnswer { status: 409, headers: vec![], body, about: None }
         }
     })
 }
 
 /// A fresh idempotency key, as random as a client's.
-pub fn keyed<V, R>(now: Timestamp, render: &Render<V, R>) -> Keyed<V, R> {
+pub fn keyed<V, R>(now: Timestamp, render: &Render<V, R>, vault: &Vault) -> Keyed<V, R> {
     let attempt = Attempt { key: rand::random(), fingerprint: rand::random() };
-    Keyed { attempt, first_used: now, render: Arc::clone(render) }
+    Keyed { attempt, first_used: now, render: Arc::clone(render), vault: vault.clone() }
 }
 
 /// An engine on a store, and the threads that read for it.
 pub struct Shop {
     pub engine: Engine,
     pub reads: Arc<Reads>,
+    pub vault: Vault,
     pub clock: Arc<dyn Clock>,
     pools: Pools,
 }
@@ -176,7 +179,8 @@ impl Shop {
     /// Starts the engine as the program does, without what does not concern a checkout.
     pub async fn open(store: Arc<dyn Store>, witness: Witness) -> Outcome<Shop> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let reads = Arc::new(Reads::load(Arc::clone(&store))?);
+        let vault = Vault::with_key(&*store, ShopKey::from_bytes([7; 32]))?;
+        let reads = Arc::new(Reads::load(Arc::clone(&store), &vault)?);
         let test = TestProvider::in_memory(TestSettings::new("http://localhost"));
         let providers: [Arc<dyn PaymentProvider>; 2] = [Arc::new(ManualProvider), Arc::new(test)];
         let settings = Settings {
@@ -193,7 +197,7 @@ impl Shop {
         let env = Env {
             settings,
             ids: Ids::new(Arc::clone(&clock)),
-            vault: Vault::with_key(&*store, ShopKey::from_bytes([7; 32]))?,
+            vault: vault.clone(),
             catalog: Arc::clone(&reads.catalog),
             providers: Providers::new(providers),
             order_numbers: OrderNumbers::after(reads.orders.highest_number()),
@@ -210,7 +214,7 @@ impl Shop {
             shards: SHARDS,
         };
         let (engine, ()) = Engine::start(parts, |_, _| ((), vec![])).await?;
-        Ok(Shop { engine, reads, clock, pools })
+        Ok(Shop { engine, reads, vault, clock, pools })
     }
 
     pub async fn close(self) {

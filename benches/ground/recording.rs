@@ -61,7 +61,9 @@ impl Recording {
         for some in fill_carts(&shop, orders).await?.chunks(1_000) {
             let asked = some.iter().map(|cart| {
                 let request = checkout(*cart, Payment::Manual);
-                shop.engine.desk.checkout(request, Some(keyed(shop.clock.now(), &render)))
+                shop.engine
+                    .desk
+                    .checkout(request, Some(keyed(shop.clock.now(), &render, &shop.vault)))
             });
             for order in join_all(asked).await {
                 order?;
@@ -117,6 +119,7 @@ pub fn checkout(cart: CartId, payment: Payment) -> CheckoutRequest {
     };
     CheckoutRequest {
         cart,
+        person: None,
         email: "ada@example.com".into(),
         shipping_address: Some(address()),
         billing_address: None,

@@ -3,9 +3,11 @@
 //! A keyed question (one with an idempotency key) brings along how its answer is rendered, so that
 //! the rendered bytes become durable in the same commit as the effect.
 
-use crate::domain::Timestamp;
+use crate::domain::PersonId;
 use crate::domain::order::Attempt;
-use crate::storage::records::{Answer, KeyRow};
+use crate::domain::{Sealed, Timestamp};
+use crate::secrets::{OpenError, Vault};
+use crate::storage::records::{Answer, Body, KeyRow, PackedText};
 use crate::storage::{Batch, CommitError};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -21,11 +23,11 @@ pub enum Refusal<R> {
     Unavailable,
 }
 
-/// What the asker gets: the value, and the stored answer where the question had a key.
+/// What the asker gets: the value, and what was stored as its answer where the question had a key.
 #[derive(Debug, Clone)]
 pub struct Answered<V> {
     pub value: V,
-    pub stored: Option<Arc<Answer>>,
+    pub stored: Option<RenderedAnswer>,
 }
 
 pub type AskResult<V, R> = Result<Answered<V>, Refusal<R>>;
@@ -39,6 +41,42 @@ pub struct RenderedAnswer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// Of whom the body tells: it is kept under their key, and gone when they are forgotten.
+    pub about: Option<PersonId>,
+}
+
+impl RenderedAnswer {
+    /// What is kept of it under an idempotency key.
+    pub fn kept(&self, attempt: Attempt, now: Timestamp, vault: &Vault) -> KeyRow {
+        let body = match self.about {
+            None => Body::Plain(self.body.clone()),
+            Some(person) => {
+                let packed = vault.seal_record(person, &PackedText(self.body.clone()));
+                // Forgotten since it was rendered: an empty seal never opens.
+                Body::Sealed { person, packed: packed.unwrap_or(Sealed::from_bytes(vec![])) }
+            }
+        };
+        KeyRow::Done(Answer {
+            status: self.status,
+            headers: self.headers.clone(),
+            body,
+            fingerprint: attempt.fingerprint,
+            at: now,
+        })
+    }
+
+    /// An answer that was kept, unless its person was forgotten.
+    pub fn of_kept(answer: Answer, vault: &Vault) -> Result<RenderedAnswer, OpenError> {
+        let (body, about) = match answer.body {
+            Body::Plain(body) => (body, None),
+            Body::Sealed { person, packed } => match vault.open_record(person, &packed) {
+                Ok(PackedText(body)) => (body, Some(person)),
+                Err(_) if !vault.knows(person) => return Err(OpenError::Forgotten),
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(RenderedAnswer { status: answer.status, headers: answer.headers, body, about })
+    }
 }
 
 /// The idempotency key of a question.
@@ -46,6 +84,8 @@ pub struct Keyed<V, R> {
     pub attempt: Attempt,
     pub first_used: Timestamp,
     pub render: Render<V, R>,
+    /// What the answer is kept with.
+    pub vault: Vault,
 }
 
 /// Somebody who waits for an answer.
@@ -81,15 +121,9 @@ impl<V, R> Ask<V, R> {
     pub fn record(self, value: V, batch: &mut Batch, now: Timestamp) -> Pending<V, R> {
         let stored = self.keyed.map(|keyed| {
             let rendered = (keyed.render)(Ok(&value));
-            let answer = Answer {
-                status: rendered.status,
-                headers: rendered.headers,
-                body: rendered.body,
-                fingerprint: keyed.attempt.fingerprint,
-                at: now,
-            };
-            batch.answer(keyed.first_used, keyed.attempt, &KeyRow::Done(answer.clone()));
-            Arc::new(answer)
+            let kept = rendered.kept(keyed.attempt, now, &keyed.vault);
+            batch.answer(keyed.first_used, keyed.attempt, &kept);
+            rendered
         });
         Pending { reply: self.reply, result: Ok(Answered { value, stored }) }
     }
@@ -103,14 +137,8 @@ impl<V, R> Ask<V, R> {
     ) -> Pending<V, R> {
         if let Some(keyed) = self.keyed {
             let rendered = (keyed.render)(Err(&rejection));
-            let answer = Answer {
-                status: rendered.status,
-                headers: rendered.headers,
-                body: rendered.body,
-                fingerprint: keyed.attempt.fingerprint,
-                at: now,
-            };
-            batch.answer(keyed.first_used, keyed.attempt, &KeyRow::Done(answer));
+            let kept = rendered.kept(keyed.attempt, now, &keyed.vault);
+            batch.answer(keyed.first_used, keyed.attempt, &kept);
         }
         Pending { reply: self.reply, result: Err(Refusal::Rejected(rejection)) }
     }

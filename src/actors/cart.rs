@@ -11,7 +11,9 @@ use super::reads::Catalog;
 use super::shard::ShardMessage;
 use crate::domain::cart::{Cart, CartCommand, CartEvent, CartRejection, CartStatus, Offer};
 use crate::domain::event::{EntityKey, Fact};
-use crate::domain::{Address, CartId, Currency, Money, OrderId, Sku, Timestamp};
+use crate::domain::recipient::Recipient;
+use crate::domain::{Address, CartId, Currency, Money, OrderId, PersonId, Sku, Timestamp};
+use crate::secrets::{Forgotten, Vault};
 use crate::storage::codec::CodecError;
 use crate::storage::{Batch, CommitError, Committed, decode_row};
 
@@ -35,7 +37,11 @@ pub enum CartRequest {
     RemoveItem {
         sku: Sku,
     },
-    SetShippingAddress(Box<Address>),
+    /// Without a person, the one that the cart knows, or somebody new.
+    SetShippingAddress {
+        address: Box<Address>,
+        person: Option<PersonId>,
+    },
     SetShippingOption(Box<str>),
     Delete,
 }
@@ -46,6 +52,21 @@ pub struct CartView {
     pub id: CartId,
     pub version: u64,
     pub cart: Cart,
+    /// Where the goods go, as long as the person is known.
+    pub address: Option<Address>,
+}
+
+impl CartView {
+    /// Of whom it tells.
+    pub fn about(&self) -> Option<PersonId> {
+        self.address.as_ref().and(self.cart.recipient.as_deref()).map(|to| to.person)
+    }
+
+    pub fn new(id: CartId, version: u64, cart: Cart, vault: &Vault) -> CartView {
+        let to = cart.recipient.as_deref();
+        let address = to.and_then(|to| vault.known(to.person, &to.sealed));
+        CartView { id, version, cart, address }
+    }
 }
 
 /// Why a request was refused.
@@ -57,6 +78,8 @@ pub enum CartRefusal {
     NotForSale { sku: Sku },
     #[error("no shipping option {option:?} for this cart")]
     NoSuchShipping { option: String },
+    #[error(transparent)]
+    Forgotten(#[from] Forgotten),
     #[error("the cart is at version {found}")]
     VersionMismatch { found: u64 },
 }
@@ -227,7 +250,7 @@ impl Entity for CartActor {
         let lines = cart.lines.iter().map(|line| {
             size_of_val(line) + line.name.len() + line.title.len() + line.sku.as_str().len() + 48
         });
-        lines.sum::<usize>() + cart.shipping_address.as_ref().map_or(0, |_| 300)
+        lines.sum::<usize>() + cart.recipient.as_ref().map_or(0, |_| 350)
     }
 }
 
@@ -257,16 +280,19 @@ impl CartActor {
         if is_changing && matches!(request, CartRequest::Show) && expected.is_none() {
             return self.wait(Waiting::Show(ask));
         }
-        let events = match self.decide(request, expected, step) {
-            Ok(events) => events,
-            Err(refusal) => return ask.reject(refusal),
-        };
         let mut batch = Batch::new();
+        let events = match self.decide(request, expected, &mut batch, step) {
+            Ok(events) => events,
+            Err(refusal) => {
+                step.env.vault.take_back(&batch);
+                return ask.reject(refusal);
+            }
+        };
         self.take_in(events, &mut batch, step);
         let Some(cart) = self.cart.clone() else {
             return ask.reject(CartRejection::Unknown.into());
         };
-        let view = CartView { id: self.id, version: self.version, cart };
+        let view = CartView::new(self.id, self.version, cart, &step.env.vault);
         let reply = ask.record(view, &mut batch, step.now).into_reply();
         if batch.is_empty() && step.unsettled {
             // "Already so" rests on what is on its way to the disk.
@@ -279,6 +305,7 @@ impl CartActor {
         &self,
         request: CartRequest,
         expected: Option<u64>,
+        batch: &mut Batch,
         step: &Step<'_>,
     ) -> Result<Vec<CartEvent>, CartRefusal> {
         let catalog = step.env.catalog.load();
@@ -326,7 +353,11 @@ impl CartActor {
                 CartCommand::SetQuantity { sku, quantity }
             }
             CartRequest::RemoveItem { sku } => CartCommand::RemoveItem { sku },
-            CartRequest::SetShippingAddress(address) => CartCommand::SetShippingAddress(address),
+            CartRequest::SetShippingAddress { address, person } => {
+                let known = cart.and_then(|cart| cart.recipient.as_deref());
+                let to = recipient(&address, known, person, batch, step)?;
+                CartCommand::SetRecipient(Box::new(to))
+            }
             CartRequest::SetShippingOption(option) => {
                 check_shipping(cart, &option, step)?;
                 CartCommand::SetShippingOption(option)
@@ -452,6 +483,31 @@ impl CartActor {
     }
 }
 
+/// Seals an address for whom it is of. The same one as before is left as it is sealed.
+fn recipient(
+    address: &Address,
+    known: Option<&Recipient>,
+    person: Option<PersonId>,
+    batch: &mut Batch,
+    step: &Step<'_>,
+) -> Result<Recipient, Forgotten> {
+    let vault = &step.env.vault;
+    let known = known.filter(|known| vault.knows(known.person));
+    let person = person.or(known.map(|known| known.person));
+    if let Some(known) = known
+        && Some(known.person) == person
+        && vault.known::<Address>(known.person, &known.sealed).as_ref() == Some(address)
+    {
+        return Ok(known.clone());
+    }
+    let person = person.unwrap_or_else(|| vault.new_guest(batch, step.now));
+    let sealed = vault.seal_record(person, address)?;
+    if let Some(known) = known {
+        vault.pass_on(known.person, person, batch, step.now);
+    }
+    Ok(Recipient { person, region: address.region(), sealed })
+}
+
 fn offer(catalog: &Catalog, sku: Sku) -> Result<Offer, CartRefusal> {
     catalog.offer(&sku).ok_or(CartRefusal::NotForSale { sku })
 }
@@ -472,8 +528,8 @@ fn changed_prices(cart: &Cart, catalog: &Catalog) -> Vec<(Sku, Money)> {
 fn check_shipping(cart: Option<&Cart>, option: &str, step: &Step<'_>) -> Result<(), CartRefusal> {
     let cart = cart.ok_or(CartRejection::Unknown)?;
     let rules = &step.env.settings.rules;
-    let country = match &cart.shipping_address {
-        Some(address) => &address.country,
+    let country = match &cart.recipient {
+        Some(to) => &to.region.country,
         None => &rules.tax.home.country,
     };
     let goods =

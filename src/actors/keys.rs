@@ -358,6 +358,7 @@ fn parse(row_key: &[u8]) -> Option<(Timestamp, [u8; 16])> {
 mod tests {
     use super::*;
     use crate::storage::memory::{Fault, MemoryStore};
+    use crate::storage::records::Body;
     use futures_util::FutureExt;
     use proptest::prelude::*;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -383,10 +384,17 @@ mod tests {
         KeyRow::Done(Answer {
             status: 201,
             headers: vec![],
-            body: body.into(),
+            body: Body::Plain(body.into()),
             fingerprint: attempt.fingerprint,
             at: NOON,
         })
+    }
+
+    fn plain(answer: Answer) -> Vec<u8> {
+        match answer.body {
+            Body::Plain(body) => body,
+            Body::Sealed { .. } => panic!("nobody is told of"),
+        }
     }
 
     /// Writes a row as a batch would; says whether that is known to be durable.
@@ -414,7 +422,7 @@ mod tests {
     #[track_caller]
     fn replay(keys: &Keys, attempt: Attempt, now: Timestamp) -> String {
         match keys.begin(attempt, now).unwrap() {
-            Begin::Replay(answer) => String::from_utf8(answer.body).unwrap(),
+            Begin::Replay(answer) => String::from_utf8(plain(*answer)).unwrap(),
             other => panic!("no replay but {}", other.name()),
         }
     }
@@ -583,7 +591,7 @@ mod tests {
     ) -> Vec<u8> {
         loop {
             match keys.begin(attempt(1, 1), NOON).unwrap() {
-                Begin::Replay(answer) => return answer.body,
+                Begin::Replay(answer) => return plain(*answer),
                 Begin::Wait(wait) => wait.ended().await,
                 Begin::Reused => panic!("reused"),
                 Begin::Fresh(running) => {

@@ -12,6 +12,7 @@ use crate::domain::event::EntityKey;
 use crate::domain::order::{Attempt, Order};
 use crate::domain::payment::PaymentState;
 use crate::domain::{OrderId, Timestamp};
+use crate::secrets::Vault;
 use crate::storage::table::{parse_entity_prefix, parse_timed_key};
 use crate::storage::{Direction, Store, StoreError, Table};
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ pub async fn recover(
     directory: &Directory,
     owed: Vec<(Attempt, Timestamp, OrderId)>,
     render: Render<OrderView, CheckoutRefusal>,
+    vault: &Vault,
 ) -> Result<Recovered, StoreError> {
     let mut orders: HashMap<OrderId, Option<(Attempt, Timestamp)>> = HashMap::new();
     let (unfinished, waiting) = under_way(store)?;
@@ -51,7 +53,7 @@ pub async fn recover(
             let (done, rested) = oneshot::channel();
             let owed = owed.map(|(attempt, first_used)| {
                 let render = render.clone();
-                Keyed { attempt, first_used, render }
+                Keyed { attempt, first_used, render, vault: vault.clone() }
             });
             let drive = OrderMessage::Drive { owed, done: Some(done) };
             directory.send(ShardMessage::Order(*id, drive));

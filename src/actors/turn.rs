@@ -38,7 +38,8 @@ pub async fn turn(
             Begin::Wait(wait) => {
                 if let Some((order, first_used)) = wait.owed() {
                     let render = env.checkout_answer.clone();
-                    desk.go_on(order, Keyed { attempt, first_used, render });
+                    let vault = env.vault.clone();
+                    desk.go_on(order, Keyed { attempt, first_used, render, vault });
                 }
                 wait.ended().await;
             }

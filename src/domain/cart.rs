@@ -4,10 +4,10 @@
 //! before it is shown again, and a checkout at an outdated price is refused: no price changes at
 //! the end. Stock is absent on purpose: a cart promises nothing, only a checkout does.
 
-use super::address::Address;
 use super::ids::{OrderId, ProductId, Sku};
 use super::money::{Currency, Money};
 use super::pricing::{Item, PriceRules, PricingError, Totals};
+use super::recipient::Recipient;
 use super::time::{Span, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,8 @@ pub struct Cart {
     pub currency: Currency,
     pub status: CartStatus,
     pub lines: Vec<CartLine>,
-    pub shipping_address: Option<Box<Address>>,
+    /// A sealed address; the boxes keep the many carts without one small.
+    pub recipient: Option<Box<Recipient>>,
     pub shipping_option: Option<Box<str>>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -68,7 +69,7 @@ pub enum CartCommand {
     RemoveItem {
         sku: Sku,
     },
-    SetShippingAddress(Box<Address>),
+    SetRecipient(Box<Recipient>),
     SetShippingOption(Box<str>),
     /// Takes over the catalog's prices for the lines named.
     Reprice(Vec<(Sku, Money)>),
@@ -88,7 +89,7 @@ pub enum CartEvent {
     ItemAdded { offer: Offer, quantity: u32, at: Timestamp },
     QuantitySet { sku: Sku, quantity: u32, at: Timestamp },
     ItemRemoved { sku: Sku, at: Timestamp },
-    ShippingAddressSet { address: Box<Address>, at: Timestamp },
+    RecipientSet { recipient: Box<Recipient>, at: Timestamp },
     ShippingOptionSet { option: Box<str>, at: Timestamp },
     Repriced { prices: Vec<(Sku, Money)>, at: Timestamp },
     CheckedOut { order: OrderId, at: Timestamp },
@@ -189,11 +190,11 @@ impl Cart {
                 self.line(&sku).ok_or(CartRejection::NoSuchLine { sku: sku.clone() })?;
                 Ok(vec![CartEvent::ItemRemoved { sku, at: now }])
             }
-            CartCommand::SetShippingAddress(address) => {
-                if self.shipping_address.as_ref() == Some(&address) {
+            CartCommand::SetRecipient(recipient) => {
+                if self.recipient.as_ref() == Some(&recipient) {
                     return Ok(vec![]);
                 }
-                Ok(vec![CartEvent::ShippingAddressSet { address, at: now }])
+                Ok(vec![CartEvent::RecipientSet { recipient, at: now }])
             }
             CartCommand::SetShippingOption(option) => {
                 if self.shipping_option.as_ref() == Some(&option) {
@@ -258,7 +259,7 @@ impl Cart {
                     currency: *currency,
                     status: CartStatus::Open,
                     lines: Vec::new(),
-                    shipping_address: None,
+                    recipient: None,
                     shipping_option: None,
                     created_at: *at,
                     updated_at: *at,
@@ -295,8 +296,8 @@ impl Cart {
                 cart.lines.retain(|line| line.sku != *sku);
                 *at
             }
-            CartEvent::ShippingAddressSet { address, at } => {
-                cart.shipping_address = Some(address.clone());
+            CartEvent::RecipientSet { recipient, at } => {
+                cart.recipient = Some(recipient.clone());
                 *at
             }
             CartEvent::ShippingOptionSet { option, at } => {
@@ -343,11 +344,11 @@ impl Cart {
     /// What it costs as it stands. A chosen way of sending that is not offered any more (the goods
     /// or the address have changed) is not counted; a checkout names it.
     pub fn totals(&self, rules: &PriceRules) -> Result<Totals, PricingError> {
-        let destination = self.shipping_address.as_deref().map(Address::region);
+        let destination = self.recipient.as_deref().map(|recipient| &recipient.region);
         let (items, option) = (self.items(), self.shipping_option.as_deref());
-        match rules.totals(self.currency, &items, destination.as_ref(), option) {
+        match rules.totals(self.currency, &items, destination, option) {
             Err(PricingError::NoSuchShipping(_)) => {
-                rules.totals(self.currency, &items, destination.as_ref(), None)
+                rules.totals(self.currency, &items, destination, None)
             }
             totals => totals,
         }

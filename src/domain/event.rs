@@ -82,7 +82,7 @@ impl Fact {
                 | CartEvent::ItemAdded { .. }
                 | CartEvent::QuantitySet { .. }
                 | CartEvent::ItemRemoved { .. }
-                | CartEvent::ShippingAddressSet { .. }
+                | CartEvent::RecipientSet { .. }
                 | CartEvent::ShippingOptionSet { .. }
                 | CartEvent::Repriced { .. }
                 | CartEvent::CheckedOut { .. }

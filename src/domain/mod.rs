@@ -17,6 +17,7 @@ pub mod order;
 pub mod payment;
 pub mod permission;
 pub mod pricing;
+pub mod recipient;
 pub mod sealed;
 pub mod shipping;
 pub mod staff;

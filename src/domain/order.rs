@@ -5,11 +5,11 @@
 //! asked again and the order is driven to an end. How far it is paid and whether its units are
 //! still promised are separate answers; the one status that shoppers see is computed from them.
 
-use super::address::Address;
 use super::ids::{CartId, OrderId, PaymentId, ProductId, RefundId, Sku};
 use super::money::{Currency, Money};
 use super::payment::{Payment, PaymentAnswer, PaymentEvent, PaymentRejection, PaymentState};
 use super::pricing::{LineTotals, Totals};
+use super::recipient::Recipient;
 use super::shipping::ShippingOption;
 use super::stock::{Change, Movement};
 use super::tax::Prices;
@@ -21,7 +21,8 @@ pub struct Placed {
     /// The number that people use, counted up per shop.
     pub number: u64,
     pub cart: CartId,
-    pub email: String,
+    /// Its [`Contact`](super::recipient::Contact) is sealed.
+    pub recipient: Recipient,
     pub currency: Currency,
     pub lines: Vec<OrderLine>,
     pub subtotal: Money,
@@ -31,9 +32,6 @@ pub struct Placed {
     pub total: Money,
     pub prices: Prices,
     pub shipping: Option<ShippingOption>,
-    pub shipping_address: Address,
-    pub billing_address: Option<Address>,
-    pub note: Option<String>,
     pub payment: PaymentId,
     pub provider: String,
     pub collected: Collected,
@@ -669,6 +667,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::domain::pricing::Item;
     use crate::domain::pricing::tests::{rules, usd};
+    use crate::domain::recipient::tests::recipient;
     use crate::domain::stock::Level;
     use crate::domain::time::Span;
     use proptest::prelude::*;
@@ -692,7 +691,7 @@ pub(crate) mod tests {
         Box::new(Placed {
             number: 1001,
             cart: CartId::from_bytes([1; 22]),
-            email: "ada@example.com".into(),
+            recipient: recipient(),
             currency: Currency::USD,
             lines: vec![OrderLine {
                 sku,
@@ -710,18 +709,6 @@ pub(crate) mod tests {
             total: totals.total,
             prices: totals.prices,
             shipping: None,
-            shipping_address: Address {
-                name: "Ada".into(),
-                line1: "1 Main St".into(),
-                line2: None,
-                city: "Salem".into(),
-                region: Some("OR".into()),
-                postal_code: Some("97301".into()),
-                country: "US".into(),
-                phone: None,
-            },
-            billing_address: None,
-            note: None,
             payment: PaymentId::from_bytes([2; 16]),
             provider: "test".into(),
             collected,

@@ -13,8 +13,9 @@ use crate::actors::keys::Running;
 use crate::actors::settle::Ticket;
 use crate::actors::turn::{Turn, give_up, turn};
 use crate::domain::order::Attempt;
+use crate::secrets::{OpenError, Vault};
 use crate::storage::Batch;
-use crate::storage::records::{Answer, KeyRow};
+use crate::storage::records::Answer;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -45,13 +46,14 @@ where
     };
     let running = match begin(app, attempt).await? {
         Turn::Fresh(running) => running,
-        Turn::Replay(answer) => return Ok(replay(*answer)),
+        Turn::Replay(answer) => return replay(&app.shop.vault, *answer),
         Turn::Reused => return Err(ApiError::IdempotencyKeyReused),
     };
     let app = app.clone();
     detached(async move {
         let first_used = running.first_used();
-        let keyed = Keyed { attempt, first_used, render: render.clone() };
+        let vault = app.shop.vault.clone();
+        let keyed = Keyed { attempt, first_used, render: render.clone(), vault };
         let answer = match outcome(ask(Some(keyed)).await, &render) {
             Ok(answer) => answer,
             Err(error) => {
@@ -83,11 +85,7 @@ fn outcome<V, R>(
 ) -> Result<RenderedAnswer, ApiError> {
     match asked {
         Ok(answered) => Ok(match answered.stored {
-            Some(stored) => RenderedAnswer {
-                status: stored.status,
-                headers: stored.headers.clone(),
-                body: stored.body.clone(),
-            },
+            Some(stored) => stored,
             None => render(Ok(&answered.value)),
         }),
         Err(Refusal::Rejected(refusal)) => Ok(render(Err(&refusal))),
@@ -101,13 +99,7 @@ async fn keep(app: &App, running: &Running, answer: &RenderedAnswer) -> Result<(
         return Ok(());
     }
     let attempt = running.attempt();
-    let row = KeyRow::Done(Answer {
-        status: answer.status,
-        headers: answer.headers.clone(),
-        body: answer.body.clone(),
-        fingerprint: attempt.fingerprint,
-        at: app.shop.env.now(),
-    });
+    let row = answer.kept(attempt, app.shop.env.now(), &app.shop.vault);
     let mut batch = Batch::new();
     batch.answer(running.first_used(), attempt, &row);
     let (done, settled) = oneshot::channel();
@@ -121,14 +113,18 @@ async fn keep(app: &App, running: &Running, answer: &RenderedAnswer) -> Result<(
     }
 }
 
-fn replay(answer: Answer) -> Response {
-    let Answer { status, headers, body, .. } = answer;
-    let mut response = send(RenderedAnswer { status, headers, body });
+/// Says the same again, unless it told of somebody who was forgotten since.
+fn replay(vault: &Vault, answer: Answer) -> Result<Response, ApiError> {
+    let kept = RenderedAnswer::of_kept(answer, vault).map_err(|error| match error {
+        OpenError::Forgotten => ApiError::AnswerErased,
+        OpenError::Damaged => ApiError::fault(&error),
+    })?;
+    let mut response = send(kept);
     for name in REPLAYED {
         let name = HeaderName::from_static(name);
         response.headers_mut().insert(name, HeaderValue::from_static("true"));
     }
-    response
+    Ok(response)
 }
 
 /// The HTTP form of a rendered answer.
@@ -162,7 +158,7 @@ pub fn rendered(
         ("etag".to_owned(), tag.as_str().to_owned()),
     ];
     headers.extend(location.map(|location| ("location".to_owned(), location)));
-    RenderedAnswer { status: status.as_u16(), headers, body }
+    RenderedAnswer { status: status.as_u16(), headers, body, about: None }
 }
 
 /// A problem as it will be stored and sent; `path` is the request's.
@@ -173,5 +169,6 @@ pub fn refused(error: ApiError, path: &str) -> RenderedAnswer {
         status: problem.status().as_u16(),
         headers: headers.collect(),
         body: problem.body(Some(path)),
+        about: None,
     }
 }

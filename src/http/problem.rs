@@ -78,6 +78,8 @@ pub enum ApiError {
     Rule { code: &'static str, detail: String },
     #[error("this Idempotency-Key was used for another request")]
     IdempotencyKeyReused,
+    #[error("the answer told of a person who was forgotten since; nothing was done again")]
+    AnswerErased,
     #[error("send the current ETag in If-Match")]
     PreconditionRequired,
     #[error("too many requests; try again in {retry_after_s} s")]
@@ -207,6 +209,7 @@ impl ApiError {
             ApiError::IdempotencyKeyReused => {
                 Kind(S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Idempotency-Key reused")
             }
+            ApiError::AnswerErased => Kind(S::GONE, "answer_erased", "The answer was erased"),
             ApiError::PreconditionRequired => {
                 Kind(S::PRECONDITION_REQUIRED, "precondition_required", "If-Match required")
             }
@@ -557,6 +560,7 @@ mod tests {
             ApiError::InvalidValue(fault()),
             ApiError::Rule { code: "too_many_lines", detail: "x".into() },
             ApiError::IdempotencyKeyReused,
+            ApiError::AnswerErased,
             ApiError::PreconditionRequired,
             ApiError::RateLimited { retry_after_s: 7 },
             ApiError::Internal,

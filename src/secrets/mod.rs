@@ -27,7 +27,7 @@ pub use aead::{OpenError, Plain};
 pub use key::{MalformedKey, ShopKey};
 pub use key_file::{FILE_NAME, KeyFile, KeySource};
 pub use rotation::{Rotated, rotate};
-pub use vault::{Forgotten, Vault};
+pub use vault::{Forgotten, Vault, forgotten};
 
 #[cfg(test)]
 mod tests;

@@ -57,11 +57,12 @@ pub(super) fn rotate_by(
     let mut batch = Batch::new();
     let mut rotated = Rotated { people: 0 };
     for_each_person(&*snapshot, &mut |person, row| {
-        if let PersonRow::Known { wrapped } = row {
+        if let PersonRow::Known { wrapped, standing } = row {
             let context = person_context(person);
             let key = Secret::unwrapped(wrapped.as_bytes(), &old.0, &context);
             let wrapped = key.map_err(|_| damaged(person))?.wrapped(&new.0, &context);
-            let row = PersonRow::Known { wrapped: Sealed::from_bytes(wrapped) };
+            let wrapped = Sealed::from_bytes(wrapped);
+            let row = PersonRow::Known { wrapped, standing };
             batch.row(Table::People, person.as_bytes().to_vec(), Some(row.to_bytes()));
             rotated.people += 1;
         }

@@ -2,10 +2,10 @@
 
 use super::aead::{self, OpenError, Plain};
 use super::key::{Secret, ShopKey};
-use super::people::People;
+use super::people::{People, Person};
 use super::{KeySource, SecretsError};
 use crate::domain::{PersonId, Sealed, Timestamp};
-use crate::storage::records::{KeyRing, PersonRow, WrappedKey};
+use crate::storage::records::{KeyRing, PersonRow, Standing, WrappedKey};
 use crate::storage::table::RING_KEY;
 use crate::storage::{Batch, CommitError, Committed, Direction, Snapshot, Store, StoreError};
 use crate::storage::{Stored, Table};
@@ -52,9 +52,10 @@ impl Vault {
         };
         let people = People::default();
         for_each_person(&*snapshot, &mut |person, row| {
-            if let PersonRow::Known { wrapped } = row {
+            if let PersonRow::Known { wrapped, standing } = row {
                 let key = Secret::unwrapped(wrapped.as_bytes(), &shop.0, &person_context(person));
-                people.insert(person, key.map_err(|_| damaged(person))?);
+                let key = key.map_err(|_| damaged(person))?;
+                people.insert(person, Person { key, standing });
             }
             Ok(())
         })?;
@@ -79,12 +80,21 @@ impl Vault {
     /// Makes a person, whose key becomes durable with `batch`. What is sealed under it must be in
     /// the same batch or a later one.
     pub fn new_person(&self, batch: &mut Batch, now: Timestamp) -> PersonId {
+        self.make(Standing::Regular, batch, now)
+    }
+
+    /// As [`Vault::new_person`], somebody who is known by one cart alone.
+    pub fn new_guest(&self, batch: &mut Batch, now: Timestamp) -> PersonId {
+        self.make(Standing::Guest, batch, now)
+    }
+
+    fn make(&self, standing: Standing, batch: &mut Batch, now: Timestamp) -> PersonId {
         let person = PersonId::new(now, rand::random());
         let key = Secret::random();
         let wrapped = key.wrapped(&self.0.shop.0, &person_context(person));
-        let row = PersonRow::Known { wrapped: Sealed::from_bytes(wrapped) };
+        let row = PersonRow::Known { wrapped: Sealed::from_bytes(wrapped), standing };
         batch.row(Table::People, person.as_bytes().to_vec(), Some(row.to_bytes()));
-        self.0.people.insert(person, key);
+        self.0.people.insert(person, Person { key, standing });
         person
     }
 
@@ -95,13 +105,51 @@ impl Vault {
     /// Seals what is known of a person. `what` says what it is, such as `order contact`; it opens
     /// as the same thing alone.
     pub fn seal(&self, person: PersonId, what: &str, plain: &[u8]) -> Result<Sealed, Forgotten> {
-        let key = self.0.people.get(person).ok_or(Forgotten)?;
+        let key = self.0.people.get(person).ok_or(Forgotten)?.key;
         Ok(Sealed::from_bytes(aead::seal(&key, what.as_bytes(), plain)))
     }
 
     pub fn open(&self, person: PersonId, what: &str, sealed: &Sealed) -> Result<Plain, OpenError> {
-        let key = self.0.people.get(person).ok_or(OpenError::Forgotten)?;
+        let key = self.0.people.get(person).ok_or(OpenError::Forgotten)?.key;
         aead::open(&key, what.as_bytes(), sealed.as_bytes())
+    }
+
+    /// As [`Vault::seal`], of a record of theirs; it opens as one of its kind alone.
+    pub fn seal_record<T: Stored>(
+        &self,
+        person: PersonId,
+        record: &T,
+    ) -> Result<Sealed, Forgotten> {
+        self.seal(person, T::NAME, &Plain::new(record.to_bytes()))
+    }
+
+    pub fn open_record<T: Stored>(
+        &self,
+        person: PersonId,
+        sealed: &Sealed,
+    ) -> Result<T, OpenError> {
+        let plain = self.open(person, T::NAME, sealed)?;
+        T::from_bytes(&plain).map_err(|_| OpenError::Damaged)
+    }
+
+    /// A record of a person as long as they are known: what is damaged is nothing too, and logged.
+    pub fn known<T: Stored>(&self, person: PersonId, sealed: &Sealed) -> Option<T> {
+        match self.open_record(person, sealed) {
+            Ok(record) => Some(record),
+            Err(OpenError::Forgotten) => None,
+            Err(error @ OpenError::Damaged) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(%person, record = T::NAME, error, "personal data cannot be read");
+                None
+            }
+        }
+    }
+
+    /// Drops the keys of persons that a batch was to make, where it is not handed over after all.
+    pub fn take_back(&self, batch: &Batch) {
+        for person in made(batch) {
+            self.0.people.remove(person);
+        }
     }
 
     /// Destroys a person's key with `batch`: once that is durable, nothing that was sealed under it
@@ -111,19 +159,22 @@ impl Vault {
         batch.row(Table::People, person.as_bytes().to_vec(), Some(row));
     }
 
+    /// Forgets a guest of whom everything that counts was sealed anew under `heir`. Nobody else is
+    /// forgotten by this: a cart may pass from one customer to another.
+    pub fn pass_on(&self, guest: PersonId, heir: PersonId, batch: &mut Batch, now: Timestamp) {
+        let is_guest = |person: Person| person.standing == Standing::Guest;
+        if guest != heir && self.0.people.get(guest).is_some_and(is_guest) {
+            self.forget(guest, batch, now);
+        }
+    }
+
     /// Takes in what became of a batch: drops the keys that it destroyed, and those that it was to
     /// make if it was refused. After a fault of the store nothing is known, so nothing is dropped.
     pub fn settled(&self, batch: &Batch, outcome: &Result<Committed, CommitError>) {
-        for (key, row) in batch.rows_of(Table::People) {
-            let (Ok(person), Some(row)) = (key.try_into(), row) else { continue };
-            let forgotten = matches!(PersonRow::from_bytes(row), Ok(PersonRow::Forgotten { .. }));
-            if match outcome {
-                Ok(_) => forgotten,
-                Err(CommitError::Conflict(_)) => !forgotten,
-                Err(CommitError::Unavailable) => false,
-            } {
-                self.0.people.remove(PersonId::from_bytes(person));
-            }
+        match outcome {
+            Ok(_) => forgotten(batch).for_each(|person| self.0.people.remove(person)),
+            Err(CommitError::Conflict(_)) => self.take_back(batch),
+            Err(CommitError::Unavailable) => {}
         }
     }
 }
@@ -133,6 +184,24 @@ impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Vault(…)")
     }
+}
+
+/// The persons whose keys a batch destroys.
+pub fn forgotten(batch: &Batch) -> impl Iterator<Item = PersonId> {
+    people(batch)
+        .filter_map(|(person, row)| matches!(row, PersonRow::Forgotten { .. }).then_some(person))
+}
+
+fn made(batch: &Batch) -> impl Iterator<Item = PersonId> {
+    people(batch)
+        .filter_map(|(person, row)| matches!(row, PersonRow::Known { .. }).then_some(person))
+}
+
+fn people(batch: &Batch) -> impl Iterator<Item = (PersonId, PersonRow)> {
+    batch.rows_of(Table::People).filter_map(|(key, row)| {
+        let person = PersonId::from_bytes(key.try_into().ok()?);
+        Some((person, PersonRow::from_bytes(row?).ok()?))
+    })
 }
 
 pub(super) fn person_context(person: PersonId) -> Vec<u8> {

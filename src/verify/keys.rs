@@ -1,11 +1,12 @@
 //! I4: what is kept under idempotency keys.
 
 use super::check::{Check, Row, explain};
+use super::people::check_person;
 use super::{CheckError, Invariant};
 use crate::domain::event::EntityKey;
 use crate::domain::order::{Attempt, Order};
 use crate::domain::{OrderId, Span, Timestamp};
-use crate::storage::records::KeyRow;
+use crate::storage::records::{Body, KeyRow};
 use crate::storage::table::parse_timed_key;
 use crate::storage::{StoreError, Stored, Table};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -51,7 +52,10 @@ pub(super) fn check_keys(check: &mut Check<'_>) -> Result<KeptKeys, CheckError> 
             check.find(Invariant::I4, None, detail);
         }
         match KeyRow::from_bytes(bytes) {
-            Ok(KeyRow::Done(_)) => Ok(()),
+            Ok(KeyRow::Done(answer)) => match answer.body {
+                Body::Plain(_) => Ok(()),
+                Body::Sealed { person, .. } => check_person(check, None, person),
+            },
             Ok(KeyRow::Order { order, fingerprint }) => {
                 check_owed(check, order, Attempt { key, fingerprint })
             }

@@ -2,6 +2,7 @@
 
 use super::check::{Check, Row, counted};
 use super::keys::{KeptKeys, ONE_USE};
+use super::people::check_person;
 use super::replay::{Replayed, compare};
 use super::{CheckError, Invariant};
 use crate::domain::cart::{Cart, CartStatus};
@@ -36,6 +37,7 @@ pub(super) fn check_orders(check: &mut Check<'_>, kept: &KeptKeys) -> Result<(),
         check_payment(check, key, &order);
         check_units(check, id, &order)?;
         check_cart(check, id, &order)?;
+        check_person(check, Some(key), order.placed.recipient.person)?;
         check_deadline(check, key, &order)?;
         let number = order.placed.number;
         if !numbers.insert(number) {

@@ -1,12 +1,14 @@
 //! I6 for keys: they are in no event, and what they open is not looked into here. Each can be read,
-//! and no shop that knows persons is without its ring.
+//! no shop that knows persons is without its ring, and whatever is sealed is sealed under the key of
+//! somebody who is known or was forgotten.
 
 use super::check::{Check, explain};
 use super::{CheckError, Invariant};
 use crate::domain::PersonId;
+use crate::domain::event::EntityKey;
 use crate::storage::records::{KeyRing, PersonRow};
 use crate::storage::table::RING_KEY;
-use crate::storage::{Stored, Table};
+use crate::storage::{StoreError, Stored, Table};
 
 pub(super) fn check_people(check: &mut Check<'_>) -> Result<(), CheckError> {
     let ring = check.snapshot.get(Table::Meta, RING_KEY)?;
@@ -25,4 +27,17 @@ pub(super) fn check_people(check: &mut Check<'_>) -> Result<(), CheckError> {
         }
         Ok(())
     })
+}
+
+/// Something of `entity` is sealed under that person's key.
+pub(super) fn check_person(
+    check: &mut Check<'_>,
+    entity: Option<&EntityKey>,
+    person: PersonId,
+) -> Result<(), StoreError> {
+    if !check.has(Table::People, person.as_bytes())? {
+        let detail = format!("something is sealed for {person}, whose key is not there");
+        check.find(Invariant::I6, entity, detail);
+    }
+    Ok(())
 }

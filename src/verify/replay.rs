@@ -1,6 +1,7 @@
 //! I6, the entities: replaying what happened to one gives the row that is there.
 
 use super::check::{Check, Row, Walk, counted, difference};
+use super::people::check_person;
 use super::{CheckError, Invariant};
 use crate::domain::cart::{Cart, CartStatus};
 use crate::domain::catalog::Product;
@@ -75,6 +76,9 @@ pub(super) fn check_carts(check: &mut Check<'_>) -> Result<(), CheckError> {
             _ => cart,
         })?;
         compare(check, Invariant::I6, key, (version, &cart), replayed);
+        if let Some(to) = &cart.recipient {
+            check_person(check, Some(key), to.person)?;
+        }
         check_its_order(check, key, &cart)
     })
 }

@@ -45,7 +45,8 @@ impl TestShop {
     }
 
     async fn open_on(store: Arc<MemoryStore>) -> TestShop {
-        let reads = Arc::new(Reads::load(store.clone()).unwrap());
+        let vault = Vault::with_key(&*store, ShopKey::from_bytes([7; 32])).unwrap();
+        let reads = Arc::new(Reads::load(store.clone(), &vault).unwrap());
         let clock = Arc::new(ManualClock::at(NOON));
         let ids = Ids::new(clock.clone());
         let sizes = PoolSizes { readers: 1, hashers: 1, blocking: 1, ..PoolSizes::for_cores(1) };
@@ -65,7 +66,7 @@ impl TestShop {
             settings,
             clock: clock.clone(),
             ids: ids.clone(),
-            vault: Vault::with_key(&*store, ShopKey::from_bytes([7; 32])).unwrap(),
+            vault,
             catalog: Arc::clone(&reads.catalog),
             providers: Providers::default(),
             order_numbers: OrderNumbers::after(None),
@@ -137,9 +138,13 @@ impl TestShop {
         products.iter().map(|product| product.content.name.clone()).collect()
     }
 
+    fn vault(&self) -> Vault {
+        Vault::with_key(&*self.store, ShopKey::from_bytes([7; 32])).unwrap()
+    }
+
     /// What a start would make of the store is what is in memory.
     fn agrees_with_its_store(&self) {
-        let started = Reads::load(self.store.clone()).unwrap();
+        let started = Reads::load(self.store.clone(), &self.vault()).unwrap();
         let seen = |reads: &Reads| {
             let catalog = reads.catalog.load();
             let products: Vec<_> =
@@ -169,7 +174,7 @@ fn rejected<V>(result: AskResult<V, CatalogRejection>) -> Result<V, CatalogRejec
 }
 
 fn rendered(status: u16) -> RenderedAnswer {
-    RenderedAnswer { status, headers: vec![], body: vec![] }
+    RenderedAnswer { status, headers: vec![], body: vec![], about: None }
 }
 
 fn sku(text: &str) -> Sku {
@@ -323,10 +328,12 @@ async fn stock_of_a_known_sku_is_left_to_its_actor() {
 #[tokio::test]
 async fn an_answer_under_a_key_is_in_the_batch_of_what_it_answers() {
     let shop = TestShop::open().await;
+    let vault = shop.vault();
     let keyed = |n| Keyed {
         attempt: Attempt { key: [n; 16], fingerprint: [2; 16] },
         first_used: NOON,
         render: Arc::new(|_: Result<&ProductOutcome, &CatalogRejection>| rendered(201)),
+        vault: vault.clone(),
     };
     let request = new(content("kettle", "K-1", 1));
     let made = shop.catalog.create_product(request, Some(keyed(1))).await.unwrap();

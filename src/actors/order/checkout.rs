@@ -12,16 +12,22 @@ use super::process::Waiter;
 use super::{OrderActor, OrderMessage, OrderView};
 use crate::domain::cart::{Cart, CartCommand, CartRejection, CartStatus};
 use crate::domain::event::{EntityKey, Fact};
-use crate::domain::order::{Collected, Order, OrderCommand, OrderLine, OrderRejection, Placed};
+use crate::domain::order::{
+    Collected, Order, OrderCommand, OrderEvent, OrderLine, OrderRejection, Placed,
+};
 use crate::domain::pricing::PricingError;
+use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::shipping::ShippingOption;
 use crate::domain::stock::StockRejection;
-use crate::domain::{Address, CartId, Money, OrderId, Sku, Timestamp};
+use crate::domain::{Address, CartId, Money, OrderId, PersonId, Sealed, Sku, Timestamp};
+use crate::secrets::Forgotten;
 use crate::storage::{Batch, CommitError, Conflict};
 
 /// What a shopper sends to buy a cart. What is left out is taken from the cart.
 pub struct CheckoutRequest {
     pub cart: CartId,
+    /// Under whose key it is kept who bought this: a customer's. Without one, a guest's.
+    pub person: Option<PersonId>,
     pub email: String,
     pub shipping_address: Option<Address>,
     pub billing_address: Option<Address>,
@@ -57,6 +63,8 @@ pub enum CheckoutRefusal {
     Pricing(#[from] PricingError),
     #[error(transparent)]
     Order(#[from] OrderRejection),
+    #[error(transparent)]
+    Forgotten(#[from] Forgotten),
 }
 
 /// A line that cannot be served in full.
@@ -79,6 +87,7 @@ pub(super) struct Checkout {
 struct Holding {
     loan: Loan,
     placed: Box<Placed>,
+    contact: Contact,
     unanswered: usize,
     shorts: Vec<Short>,
     /// Whether a SKU could not say.
@@ -118,8 +127,8 @@ impl OrderActor {
             Err(Refusal::Rejected(refusal)) => return checkout.ask.reject(refusal.into()),
             Err(Refusal::Unavailable) => return checkout.ask.send(Err(Refusal::Unavailable)),
         };
-        let placed = match self.quote(&checkout, &loan.cart, step) {
-            Ok(placed) => placed,
+        let (placed, contact) = match self.quote(&checkout, &loan.cart, step) {
+            Ok(quote) => quote,
             Err(refusal) => return self.call_off(*checkout, Refusal::Rejected(refusal), step),
         };
         for line in &placed.lines {
@@ -132,7 +141,7 @@ impl OrderActor {
         }
         let unanswered = placed.lines.len();
         let (shorts, unavailable) = (Vec::new(), false);
-        checkout.holding = Some(Holding { loan, placed, unanswered, shorts, unavailable });
+        checkout.holding = Some(Holding { loan, placed, contact, unanswered, shorts, unavailable });
         self.checkout = Some(checkout);
     }
 
@@ -183,10 +192,12 @@ impl OrderActor {
         checkout: &Checkout,
         cart: &Cart,
         step: &Step<'_>,
-    ) -> Result<Box<Placed>, CheckoutRefusal> {
+    ) -> Result<(Box<Placed>, Contact), CheckoutRefusal> {
         let (request, settings) = (&checkout.request, &step.env.settings);
-        let address = request.shipping_address.clone();
-        let address = address.or_else(|| cart.shipping_address.as_deref().cloned());
+        let vault = &step.env.vault;
+        let of_cart =
+            || cart.recipient.as_deref().and_then(|to| vault.known(to.person, &to.sealed));
+        let address = request.shipping_address.clone().or_else(of_cart);
         let address = address.ok_or(CheckoutRefusal::NoShippingAddress)?;
         let items = cart.items();
         let goods = items
@@ -215,11 +226,21 @@ impl OrderActor {
             Collected::Online => settings.pay_within,
             Collected::ByHand => settings.pay_by_hand_within,
         };
-        Ok(Box::new(Placed {
-            // Drawn when the order is written.
+        let contact = Contact {
+            email: request.email.clone(),
+            billing_address: request.billing_address.clone(),
+            note: request.note.clone(),
+            shipping_address: address,
+        };
+        let placed = Placed {
+            // Drawn when the order is written, and then the contact is sealed.
             number: 0,
             cart: request.cart,
-            email: request.email.clone(),
+            recipient: Recipient {
+                person: PersonId::from_bytes([0; PersonId::BYTES]),
+                region: contact.shipping_address.region(),
+                sealed: Sealed::from_bytes(vec![]),
+            },
             currency: cart.currency,
             lines: lines.collect(),
             subtotal: totals.subtotal,
@@ -229,37 +250,37 @@ impl OrderActor {
             total: totals.total,
             prices: totals.prices,
             shipping: Some(shipping),
-            shipping_address: address,
-            billing_address: request.billing_address.clone(),
-            note: request.note.clone(),
             payment: step.env.ids.payment(),
             provider: request.provider.clone(),
             collected: request.collected,
             expires_at: step.now.plus(pay_within),
             placed_at: step.now,
             attempt: checkout.ask.attempt(),
-        }))
+        };
+        Ok((Box::new(placed), contact))
     }
 
     /// All units are held: order, reservations, cart, events and key go into one batch.
     fn write(&mut self, checkout: Checkout, step: &mut Step<'_>) {
         let Checkout { mut request, ask, holding, .. } = checkout;
-        let Some(Holding { loan, mut placed, .. }) = holding else { return };
+        let Some(Holding { loan, mut placed, contact, .. }) = holding else { return };
         placed.number = step.env.order_numbers.draw();
         let lines: Vec<(Sku, u32)> =
             placed.lines.iter().map(|line| (line.sku.clone(), line.quantity)).collect();
         let mut batch = Batch::new();
-        let events = Order::decide(None, OrderCommand::Place(placed), step.now);
-        let checked_out = check_out(&loan, self.id, &mut batch, request.cart, step);
-        let events = match (events, checked_out) {
-            (Ok(events), Ok(())) => events,
-            (Err(rejection), _) => {
+        let decide = || {
+            let person = seal_contact(&request, &loan, &contact, &mut placed, &mut batch, step)?;
+            let events = Order::decide(None, OrderCommand::Place(placed), step.now)?;
+            check_out(&loan, self.id, person, &mut batch, request.cart, step)?;
+            Ok(events)
+        };
+        let events: Result<Vec<OrderEvent>, CheckoutRefusal> = decide();
+        let events = match events {
+            Ok(events) => events,
+            Err(refusal) => {
+                step.env.vault.take_back(&batch);
                 self.give_back(request.cart, lines, step);
-                return refuse(ask, Refusal::Rejected(rejection.into()), step);
-            }
-            (_, Err(rejection)) => {
-                self.give_back(request.cart, lines, step);
-                return refuse(ask, Refusal::Rejected(rejection.into()), step);
+                return refuse(ask, Refusal::Rejected(refusal), step);
             }
         };
         step.send(ShardMessage::Cart(request.cart, CartMessage::HandedOver { order: self.id }));
@@ -296,16 +317,47 @@ fn refuse(
     step.out.replies.push(Reply::new(move |_| ask.send(Err(refusal))));
 }
 
-/// Puts the cart's turn into an ordered one into the batch.
+/// Seals what is known of the shopper under the key of whoever the request names, of whoever the
+/// cart knows, or of a new guest.
+fn seal_contact(
+    request: &CheckoutRequest,
+    loan: &Loan,
+    contact: &Contact,
+    placed: &mut Placed,
+    batch: &mut Batch,
+    step: &Step<'_>,
+) -> Result<PersonId, Forgotten> {
+    let vault = &step.env.vault;
+    let of_cart = loan.cart.recipient.as_deref().map(|to| to.person);
+    let person = request.person.or(of_cart.filter(|person| vault.knows(*person)));
+    let person = person.unwrap_or_else(|| vault.new_guest(batch, step.now));
+    placed.recipient.person = person;
+    placed.recipient.sealed = vault.seal_record(person, contact)?;
+    Ok(person)
+}
+
+/// Puts the cart's turn into an ordered one into the batch. If it was a guest's and becomes the
+/// order of somebody else, what it knows of the guest becomes theirs.
 fn check_out(
     loan: &Loan,
     order: OrderId,
+    person: PersonId,
     batch: &mut Batch,
-    cart: CartId,
+    id: CartId,
     step: &Step<'_>,
-) -> Result<(), CartRejection> {
-    let events = Cart::decide(Some(&loan.cart), CartCommand::CheckOut { order }, step.now)?;
-    write_cart(loan, events, batch, cart, step);
+) -> Result<(), CheckoutRefusal> {
+    let (cart, vault) = (&loan.cart, &step.env.vault);
+    let mut events = Vec::new();
+    if let Some(to) = cart.recipient.as_deref().filter(|to| to.person != person) {
+        if let Some(address) = vault.known::<Address>(to.person, &to.sealed) {
+            let sealed = vault.seal_record(person, &address)?;
+            let recipient = Box::new(Recipient { person, region: to.region.clone(), sealed });
+            events = Cart::decide(Some(cart), CartCommand::SetRecipient(recipient), step.now)?;
+        }
+        vault.pass_on(to.person, person, batch, step.now);
+    }
+    events.extend(Cart::decide(Some(cart), CartCommand::CheckOut { order }, step.now)?);
+    write_cart(loan, events, batch, id, step);
     Ok(())
 }
 

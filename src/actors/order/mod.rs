@@ -18,9 +18,11 @@ use super::entity::{Entity, Settlement, Step};
 use super::providers::Told;
 use crate::domain::event::EntityKey;
 use crate::domain::order::Order;
+use crate::domain::recipient::Contact;
 use crate::domain::stock::StockRejection;
-use crate::domain::{OrderId, Sku, Span, Timestamp};
+use crate::domain::{OrderId, PersonId, Sku, Span, Timestamp};
 use crate::payments::ProviderError;
+use crate::secrets::Vault;
 use crate::storage::codec::CodecError;
 use crate::storage::{CommitError, Committed, decode_row};
 use checkout::Checkout;
@@ -33,6 +35,21 @@ pub struct OrderView {
     pub id: OrderId,
     pub version: u64,
     pub order: Order,
+    /// Who placed it, as long as they are known.
+    pub contact: Option<Contact>,
+}
+
+impl OrderView {
+    pub fn new(id: OrderId, version: u64, order: Order, vault: &Vault) -> OrderView {
+        let to = &order.placed.recipient;
+        let contact = vault.known(to.person, &to.sealed);
+        OrderView { id, version, order, contact }
+    }
+
+    /// Of whom it tells.
+    pub fn about(&self) -> Option<PersonId> {
+        self.contact.as_ref().map(|_| self.order.placed.recipient.person)
+    }
 }
 
 pub enum OrderMessage {

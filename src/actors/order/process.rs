@@ -91,7 +91,7 @@ impl OrderActor {
         batch.put(key, self.version, order);
         self.version += 1;
         let reply = match order.next() {
-            None => self.answer_all(&mut batch, step.now),
+            None => self.answer_all(&mut batch, step),
             Some(_) => {
                 if is_first {
                     self.reserve_keys(&mut batch);
@@ -342,7 +342,8 @@ impl OrderActor {
             let mut answered = settlement.batch.answered();
             let (attempt, first_used) = answered.find(|(own, _)| *own == attempt)?;
             let render = step.env.checkout_answer.clone();
-            Some(Keyed { attempt, first_used, render })
+            let vault = step.env.vault.clone();
+            Some(Keyed { attempt, first_used, render, vault })
         });
         for waiter in self.waiting {
             match waiter {
@@ -380,7 +381,7 @@ impl OrderActor {
     /// Answers whoever waits with the order as it stands.
     fn answer_now(&mut self, step: &mut Step<'_>) {
         let mut batch = Batch::new();
-        let Some(reply) = self.answer_all(&mut batch, step.now) else { return };
+        let Some(reply) = self.answer_all(&mut batch, step) else { return };
         if step.unsettled || !batch.is_empty() {
             batch.require(EntityKey::Order(self.id), self.version);
         }
@@ -395,15 +396,17 @@ impl OrderActor {
         }
     }
 
-    fn answer_all(&mut self, batch: &mut Batch, now: Timestamp) -> Option<Reply> {
+    fn answer_all(&mut self, batch: &mut Batch, step: &Step<'_>) -> Option<Reply> {
         let waiting = std::mem::take(&mut self.waiting);
-        let replies = waiting.into_iter().map(|waiter| self.answer(waiter, batch, now));
+        let replies = waiting.into_iter().map(|waiter| self.answer(waiter, batch, step));
         Reply::all(replies.collect())
     }
 
-    fn answer(&self, waiter: Waiter, batch: &mut Batch, now: Timestamp) -> Reply {
-        let view =
-            self.order.clone().map(|order| OrderView { id: self.id, version: self.version, order });
+    fn answer(&self, waiter: Waiter, batch: &mut Batch, step: &Step<'_>) -> Reply {
+        let now = step.now;
+        let asked = !matches!(waiter, Waiter::Driver(_));
+        let order = self.order.as_ref().filter(|_| asked).cloned();
+        let view = order.map(|order| OrderView::new(self.id, self.version, order, &step.env.vault));
         match (waiter, view) {
             (Waiter::Driver(done), _) => Reply::new(move |_| {
                 let _ = done.send(());

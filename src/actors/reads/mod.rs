@@ -24,6 +24,7 @@ use crate::domain::grouping::{Category, Collection};
 use crate::domain::order::Order;
 use crate::domain::stock::Level;
 use crate::domain::{CartId, OrderId, Seq, Sku};
+use crate::secrets::{Vault, forgotten};
 use crate::storage::codec::{CodecError, Stored};
 use crate::storage::{self, Batch, CommitError, Settled, Snapshot, Store, StoreError, Table};
 use std::collections::HashSet;
@@ -57,12 +58,12 @@ type Change = (EntityKey, Option<(u64, Row)>);
 
 impl Reads {
     /// Builds every model from the store's rows.
-    pub fn load(store: Arc<dyn Store>) -> Result<Reads, StoreError> {
+    pub fn load(store: Arc<dyn Store>, vault: &Vault) -> Result<Reads, StoreError> {
         let last_seq = store.snapshot()?.last_seq()?;
         let reads = Reads {
             catalog: Arc::default(),
             levels: Levels::default(),
-            orders: Orders::default(),
+            orders: Orders::new(vault.clone()),
             store,
             last_seq: watch::Sender::new(last_seq),
         };
@@ -127,7 +128,7 @@ impl Reads {
     /// Takes a settled group in. Called by the committer's sink alone, group after group, before
     /// any answer goes out.
     pub fn project<T>(&self, group: &[Settled<T>]) {
-        let mut changes = Vec::new();
+        let (mut changes, mut erased) = (Vec::new(), HashSet::new());
         let mut last = *self.last_seq.borrow();
         let mut in_doubt = false;
         for Settled { batch, outcome, .. } in group {
@@ -144,6 +145,7 @@ impl Reads {
                         last = newest;
                     }
                     changes.extend(written(batch));
+                    erased.extend(forgotten(batch));
                     self.levels.book(committed.levels.iter().cloned());
                 }
                 Err(CommitError::Unavailable) => in_doubt = true,
@@ -168,6 +170,7 @@ impl Reads {
             }
         }
         self.apply(changes);
+        self.orders.forget(&erased);
         self.last_seq.send_if_modified(|own| std::mem::replace(own, last) != last);
     }
 

@@ -2,13 +2,17 @@
 //!
 //! An order in full is a row of the store; a list over all of them, with a true count, would scan
 //! every row. So the little that lists filter by is kept in memory, in persistent indexes that the
-//! committer's thread goes on writing while a list is read.
+//! committer's thread goes on writing while a list is read. E-mail addresses are not among it: they
+//! are found by a keyed hash, which is gone when its person is.
 
 use super::shelf::{Page, fold};
 use crate::domain::order::{Order, OrderStatus};
-use crate::domain::{Money, OrderId, Sku, Timestamp};
+use crate::domain::recipient::Contact;
+use crate::domain::{Money, OrderId, PersonId, Sku, Timestamp};
+use crate::secrets::Vault;
 use arc_swap::ArcSwap;
 use imbl::{OrdMap, OrdSet};
+use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +27,9 @@ pub struct OrderSummary {
     pub status: OrderStatus,
     /// The contract's word.
     pub payment_status: &'static str,
-    pub email: Arc<str>,
+    pub person: PersonId,
+    /// `None` where the person was forgotten.
+    email: Option<EmailMark>,
     pub total: Money,
     pub placed_at: Timestamp,
     pub updated_at: Timestamp,
@@ -41,6 +47,9 @@ pub struct OrderFilter {
     pub sku: Option<Sku>,
 }
 
+/// Which e-mail address it is, to whoever has the key of this run of the program.
+type EmailMark = [u8; 16];
+
 /// When an order was placed, and its id: the order of all lists.
 type Place = (Timestamp, OrderId);
 
@@ -52,23 +61,31 @@ struct Books {
     pending: OrdSet<Place>,
     paid: OrdSet<Place>,
     cancelled: OrdSet<Place>,
-    emails: OrdSet<(Arc<str>, Place)>,
+    emails: OrdSet<(EmailMark, Place)>,
     skus: OrdSet<(Sku, Place)>,
     highest_number: Option<u64>,
 }
 
 /// The summaries; written by the committer's thread, read by anybody.
-#[derive(Default)]
 pub struct Orders {
     books: ArcSwap<Books>,
+    vault: Vault,
+    /// What e-mail addresses are hashed with: random, and known to this run alone.
+    salt: [u8; 32],
     /// One copy of each SKU's text, however many orders name it.
     known: Mutex<HashSet<Sku>>,
 }
 
 impl Orders {
+    pub fn new(vault: Vault) -> Orders {
+        let (books, known) = (ArcSwap::default(), Mutex::default());
+        Orders { books, vault, salt: rand::random(), known }
+    }
+
     /// How many orders the filter holds for, and the page of them, newest first.
     pub fn list(&self, filter: &OrderFilter, page: Page) -> (usize, Vec<Arc<OrderSummary>>) {
-        self.books.load().list(filter, page)
+        let email = filter.email.as_deref().map(|email| self.mark(email));
+        self.books.load().list(filter, email, page)
     }
 
     pub fn len(&self) -> usize {
@@ -89,14 +106,52 @@ impl Orders {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut books = Books::clone(&self.books.load());
         for (id, version, order) in orders {
-            books.put(id, version, &order, &mut known);
+            let email = || {
+                let to = &order.placed.recipient;
+                let contact: Contact = self.vault.known(to.person, &to.sealed)?;
+                Some(self.mark(&contact.email))
+            };
+            books.put(id, version, &order, email, &mut known);
         }
         self.books.store(Arc::new(books));
+    }
+
+    /// Orders of these persons are found by e-mail no more.
+    pub(super) fn forget(&self, people: &HashSet<PersonId>) {
+        if people.is_empty() {
+            return;
+        }
+        let mut books = Books::clone(&self.books.load());
+        let theirs = books.orders.iter().filter(|(_, order)| people.contains(&order.person));
+        let theirs: Vec<_> = theirs.map(|(place, order)| (*place, Arc::clone(order))).collect();
+        for (place, order) in theirs {
+            if let Some(mark) = order.email {
+                books.emails.remove(&(mark, place));
+                books
+                    .orders
+                    .insert(place, Arc::new(OrderSummary { email: None, ..(*order).clone() }));
+            }
+        }
+        self.books.store(Arc::new(books));
+    }
+
+    fn mark(&self, email: &str) -> EmailMark {
+        let digest = Sha256::new().chain_update(self.salt).chain_update(fold(email).as_bytes());
+        let mut mark = EmailMark::default();
+        mark.copy_from_slice(&digest.finalize()[..16]);
+        mark
     }
 }
 
 impl Books {
-    fn put(&mut self, id: OrderId, version: u64, order: &Order, known: &mut HashSet<Sku>) {
+    fn put(
+        &mut self,
+        id: OrderId,
+        version: u64,
+        order: &Order,
+        email: impl FnOnce() -> Option<EmailMark>,
+        known: &mut HashSet<Sku>,
+    ) {
         let placed = &order.placed;
         let place = (placed.placed_at, id);
         let status = order.status();
@@ -106,6 +161,7 @@ impl Books {
             number: placed.number,
             status,
             payment_status: order.payment_status(),
+            person: placed.recipient.person,
             email,
             total: placed.total,
             placed_at: placed.placed_at,
@@ -114,7 +170,7 @@ impl Books {
         };
         if let Some(before) = self.orders.get(&place) {
             // What an order was placed with never changes, so only its status can move it.
-            let (old, email, skus) = (before.status, before.email.clone(), before.skus.clone());
+            let (old, email, skus) = (before.status, before.email, before.skus.clone());
             if old != status {
                 self.of_status_mut(old).remove(&place);
                 self.of_status_mut(status).insert(place);
@@ -122,9 +178,10 @@ impl Books {
             self.orders.insert(place, Arc::new(summary(email, skus)));
             return;
         }
-        let email: Arc<str> = placed.email.as_str().into();
-        let folded = if *fold(&email) == *email { Arc::clone(&email) } else { fold(&email) };
-        self.emails.insert((folded, place));
+        let email = email();
+        if let Some(mark) = email {
+            self.emails.insert((mark, place));
+        }
         let mut skus = Vec::with_capacity(placed.lines.len());
         for line in &placed.lines {
             let sku = known.get(&line.sku).unwrap_or(&line.sku).clone();
@@ -139,21 +196,23 @@ impl Books {
         self.orders.insert(place, Arc::new(summary(email, skus.into())));
     }
 
-    fn list(&self, filter: &OrderFilter, page: Page) -> (usize, Vec<Arc<OrderSummary>>) {
+    fn list(
+        &self,
+        filter: &OrderFilter,
+        email: Option<EmailMark>,
+        page: Page,
+    ) -> (usize, Vec<Arc<OrderSummary>>) {
         let from = (filter.from.unwrap_or(Timestamp::from_millis(i64::MIN)), FIRST);
         let to = (filter.to.unwrap_or(Timestamp::from_millis(i64::MAX)), FIRST);
         if from >= to {
             return (0, vec![]);
         }
         let all_time = filter.from.is_none() && filter.to.is_none();
+        if let Some(mark) = email {
+            let places = self.emails.range((mark, from)..(mark, to)).rev();
+            return self.pick(places.map(|(_, place)| place), filter, page);
+        }
         let picked = match filter {
-            OrderFilter { email: Some(email), .. } => {
-                let email = fold(email);
-                let range = (email.clone(), from)..(email, to);
-                let places = self.emails.range(range).rev().map(|(_, place)| place);
-                let rest = OrderFilter { email: None, ..filter.clone() };
-                return self.pick(places, &rest, page);
-            }
             OrderFilter { sku: Some(sku), .. } => {
                 let range = (sku.clone(), from)..(sku.clone(), to);
                 let places = self.skus.range(range).rev().map(|(_, place)| place);

@@ -8,8 +8,11 @@ use crate::domain::grouping::{GroupingEvent, Members, Rule};
 use crate::domain::money::Currency;
 use crate::domain::order::tests::placed;
 use crate::domain::order::{CancelReason, Collected, OrderEvent, OrderStatus};
+use crate::domain::recipient::tests::contact;
+use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::stock::{Change as StockChange, Movement, StockEvent};
 use crate::domain::{Money, ProductId, Timestamp};
+use crate::secrets::{ShopKey, Vault};
 use crate::storage::memory::{Fault, MemoryStore};
 use proptest::prelude::*;
 
@@ -217,17 +220,18 @@ proptest! {
         offset in 0usize..10,
         limit in 0usize..10,
     ) {
-        let orders = Orders::default();
+        let vault = vault(&MemoryStore::new());
+        let orders = Orders::new(vault.clone());
         let mut all = Vec::new();
         for (n, (minute, email, one, two, fate)) in sketches.into_iter().enumerate() {
             let id = OrderId::from_bytes([n as u8; 16]);
-            let history = history(n as u64, minute, email, [one, two], fate);
+            let history = history(n as u64, minute, MAILS[email], [one, two], fate, &vault);
             let mut order = None;
             for (version, event) in history.iter().enumerate() {
                 order = Order::apply(order, event);
                 orders.put([(id, version as u64 + 1, order.clone().unwrap())]);
             }
-            all.push((id, order.unwrap()));
+            all.push((id, order.unwrap(), MAILS[email]));
         }
         let filter = OrderFilter {
             status,
@@ -236,30 +240,51 @@ proptest! {
             to: to.map(at),
             sku: wanted.map(sku),
         };
-        all.retain(|(_, order)| {
+        all.retain(|(_, order, own)| {
             status.is_none_or(|status| order.status() == status)
-                && email.is_none_or(|email| email.to_lowercase() == order.placed.email.to_lowercase())
+                && email.is_none_or(|email| email.to_lowercase() == own.to_lowercase())
                 && filter.from.is_none_or(|from| from <= order.placed.placed_at)
                 && filter.to.is_none_or(|to| order.placed.placed_at < to)
                 && filter.sku.as_ref().is_none_or(|sku| order.placed.lines.iter().any(|line| line.sku == *sku))
         });
-        all.sort_by_key(|(id, order)| std::cmp::Reverse((order.placed.placed_at, *id)));
+        all.sort_by_key(|(id, order, _)| std::cmp::Reverse((order.placed.placed_at, *id)));
         let (total, found) = orders.list(&filter, page(offset, limit));
         prop_assert_eq!(total, all.len());
         let found: Vec<_> = found.iter().map(|own| (own.id, own.status, own.payment_status)).collect();
         let wanted = all.iter().skip(offset).take(limit);
         let wanted: Vec<_> =
-            wanted.map(|(id, order)| (*id, order.status(), order.payment_status())).collect();
+            wanted.map(|(id, order, _)| (*id, order.status(), order.payment_status())).collect();
         prop_assert_eq!(found, wanted);
     }
 }
 
+const MAILS: [&str; 3] = ["ada@example.com", "Ada@Example.com", "bob@example.com"];
+
+fn vault(store: &MemoryStore) -> Vault {
+    Vault::with_key(store, ShopKey::from_bytes([7; 32])).unwrap()
+}
+
+/// Somebody who can be written to there.
+fn recipient(email: &str, vault: &Vault) -> Recipient {
+    let contact = Contact { email: email.into(), ..contact() };
+    let person = vault.new_guest(&mut Batch::new(), at(0));
+    let sealed = vault.seal_record(person, &contact).unwrap();
+    Recipient { person, region: contact.shipping_address.region(), sealed }
+}
+
 /// An order's events: placed, and then paid, cancelled, or neither.
-fn history(n: u64, minute: i64, email: usize, skus: [u8; 2], fate: u8) -> Vec<OrderEvent> {
+fn history(
+    n: u64,
+    minute: i64,
+    email: &str,
+    skus: [u8; 2],
+    fate: u8,
+    vault: &Vault,
+) -> Vec<OrderEvent> {
     use crate::domain::payment::PaymentEvent;
     let mut order = placed(Collected::Online, 1);
     order.number = n;
-    order.email = ["ada@example.com", "Ada@Example.com", "bob@example.com"][email].into();
+    order.recipient = recipient(email, vault);
     order.placed_at = at(minute);
     let mut second = order.lines[0].clone();
     order.lines[0].sku = sku(skus[0]);
@@ -287,7 +312,7 @@ struct Shop {
 impl Shop {
     fn new() -> Shop {
         let store = Arc::new(MemoryStore::new());
-        let reads = Reads::load(store.clone()).unwrap();
+        let reads = Reads::load(store.clone(), &vault(&store)).unwrap();
         Shop { store, reads }
     }
 
@@ -413,7 +438,7 @@ fn a_settled_group_and_a_start_lead_to_the_same_state() {
     let catalog = shop.reads.catalog.load();
     assert!(catalog.category_named("kitchen").is_none());
     assert_eq!(catalog.category_named("COOKING").unwrap().handle, "kitchen");
-    let started = Reads::load(shop.store.clone()).unwrap();
+    let started = Reads::load(shop.store.clone(), &vault(&shop.store)).unwrap();
     assert_eq!(shop.picture(), picture(&started));
 }
 
@@ -436,7 +461,10 @@ fn a_commit_that_failed_and_is_there_all_the_same_is_taken_in() {
     assert_eq!(shop.reads.levels.get(&sku(1)).reserved, 1);
     assert_eq!(shop.reads.levels.get(&sku(2)).on_hand, 7);
     assert_eq!(shop.seq(), 7);
-    assert_eq!(shop.picture(), picture(&Reads::load(shop.store.clone()).unwrap()));
+    assert_eq!(
+        shop.picture(),
+        picture(&Reads::load(shop.store.clone(), &vault(&shop.store)).unwrap())
+    );
 }
 
 #[test]
@@ -449,7 +477,10 @@ fn a_gap_in_the_numbers_is_filled_from_the_store() {
     assert_eq!(shop.names(), ["Kettle", "Mug"]);
     assert_eq!(shop.reads.levels.get(&sku(2)).on_hand, 7);
     assert_eq!(shop.reads.orders.len(), 1);
-    assert_eq!(shop.picture(), picture(&Reads::load(shop.store.clone()).unwrap()));
+    assert_eq!(
+        shop.picture(),
+        picture(&Reads::load(shop.store.clone(), &vault(&shop.store)).unwrap())
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod checkouts;
 mod crashes;
 mod obligations;
+mod privacy;
 mod random;
 mod retries;
 mod supervision;
@@ -30,7 +31,6 @@ use crate::domain::cart::{Cart, CartStatus};
 use crate::domain::catalog::tests::content;
 use crate::domain::catalog::{ProductContent, ProductEvent, ProductStatus};
 use crate::domain::event::{EntityKey, Event, Fact};
-use crate::domain::order::tests::placed;
 use crate::domain::order::{
     Attempt as Key, CancelReason, Collected, Ending, Order, OrderStatus, RefundAnswer, Units,
 };
@@ -365,7 +365,9 @@ impl World {
     async fn open(&self) -> Shop {
         let (shop, owed) = self.start().await;
         let recovered =
-            recover(&*shop.store, &shop.engine.directory, owed, checkout_answer()).await.unwrap();
+            recover(&*shop.store, &shop.engine.directory, owed, checkout_answer(), &shop.env.vault)
+                .await
+                .unwrap();
         Shop { recovered, ..shop }
     }
 
@@ -390,7 +392,8 @@ impl World {
         });
         let own: Arc<dyn Store> = store.clone();
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let reads = Arc::new(Reads::load(Arc::clone(&own)).unwrap());
+        let vault = self.vault();
+        let reads = Arc::new(Reads::load(Arc::clone(&own), &vault).unwrap());
         let sizes =
             PoolSizes { readers: 2, hashers: 1, most_passwords: 1, blocking: 1, most_jobs: 1 };
         let pools = Pools::start(sizes, Arc::clone(&own)).unwrap();
@@ -398,7 +401,7 @@ impl World {
         let env = Arc::new(Env {
             settings: self.settings.clone(),
             ids: Ids::new(Arc::clone(&clock)),
-            vault: self.vault(),
+            vault,
             clock: Arc::clone(&clock),
             catalog: Arc::clone(&reads.catalog),
             providers: Providers::new(providers),
@@ -521,7 +524,10 @@ impl World {
     /// What was answered under a key.
     fn kept_answer(&self, n: u8) -> Option<String> {
         match self.key_row(n) {
-            Some(KeyRow::Done(answer)) => Some(String::from_utf8(answer.body).unwrap()),
+            Some(KeyRow::Done(answer)) => {
+                let kept = RenderedAnswer::of_kept(answer, &self.vault()).unwrap();
+                Some(String::from_utf8(kept.body).unwrap())
+            }
             Some(KeyRow::Order { .. }) | None => None,
         }
     }
@@ -646,12 +652,13 @@ fn receive(batch: &mut Batch, name: &str, delta: i64) {
 
 fn checkout_answer() -> Render<OrderView, CheckoutRefusal> {
     Arc::new(|outcome| {
+        let about = outcome.ok().and_then(OrderView::about);
         let (status, body) = match outcome {
             Ok(view) => (201, format!("order {}: {}", view.id, view.order.status().name())),
             Err(CheckoutRefusal::Declined { .. }) => (402, "declined".to_owned()),
             Err(refusal) => (409, refusal.to_string()),
         };
-        RenderedAnswer { status, headers: vec![], body: body.into_bytes() }
+        RenderedAnswer { status, headers: vec![], body: body.into_bytes(), about }
     })
 }
 
@@ -744,6 +751,7 @@ impl Shop {
             attempt: Key { key: [n; 16], fingerprint: [n; 16] },
             first_used,
             render: checkout_answer(),
+            vault: self.env.vault.clone(),
         });
         tokio::spawn(
             async move { desk.checkout(request, keyed).await.map(|answered| answered.value) },
@@ -865,13 +873,14 @@ impl Shop {
 }
 
 fn address() -> crate::domain::Address {
-    placed(Collected::Online, 1).shipping_address
+    crate::domain::recipient::tests::address()
 }
 
 fn request(cart: CartId, token: &str) -> CheckoutRequest {
     let by_hand = token == "manual";
     CheckoutRequest {
         cart,
+        person: None,
         email: "ada@example.com".into(),
         shipping_address: Some(address()),
         billing_address: None,

@@ -15,14 +15,17 @@ impl Shop {
         let (keys, desk, env) = (self.keys.clone(), self.engine.desk.clone(), self.env.clone());
         tokio::spawn(async move { turn(&keys, &desk, &env, KEY).await.unwrap() })
     }
-}
 
-#[track_caller]
-fn replayed(turn: Turn) -> String {
-    match turn {
-        Turn::Replay(answer) => String::from_utf8(answer.body).unwrap(),
-        Turn::Fresh(_) => panic!("it was done, and would be done again"),
-        Turn::Reused => panic!("it is the same request"),
+    #[track_caller]
+    fn replayed(&self, turn: Turn) -> String {
+        match turn {
+            Turn::Replay(answer) => {
+                let kept = RenderedAnswer::of_kept(*answer, &self.env.vault).unwrap();
+                String::from_utf8(kept.body).unwrap()
+            }
+            Turn::Fresh(_) => panic!("it was done, and would be done again"),
+            Turn::Reused => panic!("it is the same request"),
+        }
     }
 }
 
@@ -51,12 +54,12 @@ async fn a_retry_hears_the_order_whose_actor_panicked_while_it_owed_the_answer()
         let retry = shop.taking_turn();
         shop.quiet().await;
         assert!(retry.is_finished(), "nobody told the order that an answer is owed");
-        let answer = replayed(retry.await.unwrap());
+        let answer = shop.replayed(retry.await.unwrap());
         match token {
             "tok_visa" => assert_eq!(answer, format!("order {id}: {said}")),
             _ => assert_eq!(answer, "declined"),
         }
-        assert_eq!(replayed(shop.turn().await), answer);
+        assert_eq!(shop.replayed(shop.turn().await), answer);
         shop.quiet().await;
         world.check_at_rest();
         shop.close().await;
@@ -83,12 +86,13 @@ async fn however_many_retry_the_first_answer_stays() {
     shop.store.gate.open();
     let mut answers = Vec::new();
     for retry in retries.into_iter().chain(late) {
-        answers.push(replayed(retry.await.unwrap()));
+        answers.push(shop.replayed(retry.await.unwrap()));
     }
     assert_eq!(answers, vec![format!("order {id}: pending_payment"); 40]);
     // The order goes on; asked for the answer once more, it does not give another one.
     shop.cancel(id).await.unwrap();
-    let owed = Keyed { attempt: KEY, first_used: NOON, render: checkout_answer() };
+    let (render, vault) = (checkout_answer(), shop.env.vault.clone());
+    let owed = Keyed { attempt: KEY, first_used: NOON, render, vault };
     shop.engine.desk.go_on(id, owed);
     shop.quiet().await;
     assert_eq!(world.kept_answer(1).as_ref(), answers.first());
@@ -117,6 +121,6 @@ async fn a_retry_finds_what_was_still_on_its_way_to_the_disk() {
     shop.store.gate.open();
     giving_up.await.unwrap();
     let (id, _) = world.only_order();
-    assert_eq!(replayed(retry.await.unwrap()), format!("order {id}: pending_payment"));
+    assert_eq!(shop.replayed(retry.await.unwrap()), format!("order {id}: pending_payment"));
     shop.close().await;
 }

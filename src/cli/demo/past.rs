@@ -118,6 +118,7 @@ async fn buy(shop: &Shop, plan: &Plan) -> anyhow::Result<()> {
     };
     let request = CheckoutRequest {
         cart: cart.id,
+        person: None,
         email: format!("{mail}@example.com"),
         shipping_address: Some(address),
         billing_address: None,

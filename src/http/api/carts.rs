@@ -17,6 +17,7 @@ use crate::http::body::{Body, MaybeBody, Named, Pair};
 use crate::http::etag::{answer, versioned};
 use crate::http::keyed::{carry_out, refused, rendered};
 use crate::http::problem::{ApiError, PriceChange, Shortage};
+use crate::secrets::Forgotten;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -101,7 +102,7 @@ async fn delete(
     let desk = app.shop.engine.desk.clone();
     let path = call.path().to_owned();
     let render: Render<CartView, CartRefusal> = Arc::new(move |outcome| match outcome {
-        Ok(_) => RenderedAnswer { status: 204, headers: vec![], body: vec![] },
+        Ok(_) => RenderedAnswer { status: 204, headers: vec![], body: vec![], about: None },
         Err(refusal) => refused(problem(refusal), &path),
     });
     carry_out(&app, None, render, move |keyed| async move {
@@ -162,7 +163,8 @@ async fn set_shipping_address(
     Named(id): Named<CartId>,
     body: Body<AddressJson>,
 ) -> Result<Response, ApiError> {
-    let request = CartRequest::SetShippingAddress(Box::new(body.value.into()));
+    let request =
+        CartRequest::SetShippingAddress { address: Box::new(body.value.into()), person: None };
     ask(&app, &call, id, request, None).await
 }
 
@@ -182,7 +184,7 @@ async fn shipping_options(
     let totals = cart.totals(rules)?;
     let goods = totals.subtotal.minus(totals.discount)?;
     let home = rules.tax.home.country.as_str();
-    let country = cart.shipping_address.as_deref().map_or(home, |address| &address.country);
+    let country = cart.recipient.as_deref().map_or(home, |to| &to.region.country);
     let options = rules.shipping.options(country, goods);
     let data = options.iter().map(ShippingOptionJson::from).collect();
     Ok(answer(StatusCode::OK, &ShippingOptions { data }))
@@ -269,6 +271,7 @@ fn checkout_request(app: &App, cart: CartId, body: Checkout) -> Result<CheckoutR
     }
     Ok(CheckoutRequest {
         cart,
+        person: None,
         email: body.email,
         shipping_address: body.shipping_address.map(Address::from),
         billing_address: body.billing_address.map(Address::from),
@@ -331,6 +334,7 @@ fn checkout_problem(refusal: &CheckoutRefusal) -> ApiError {
         CheckoutRefusal::Declined { reason, .. } => ApiError::PaymentDeclined { reason },
         CheckoutRefusal::Pricing(error) => error.into(),
         CheckoutRefusal::Order(rejection) => rejection.into(),
+        CheckoutRefusal::Forgotten(forgotten) => erased(forgotten),
     }
 }
 
@@ -376,7 +380,8 @@ fn render(app: &App, call: &Call, status: StatusCode) -> Render<CartView, CartRe
             Ok((view, json)) => {
                 let location =
                     (status == StatusCode::CREATED).then(|| format!("/v1/carts/{}", view.id));
-                rendered(status, view.version, location, &json)
+                let about = view.about();
+                RenderedAnswer { about, ..rendered(status, view.version, location, &json) }
             }
         }
     })
@@ -386,7 +391,7 @@ fn json(app: &App, view: &CartView) -> Result<CartJson, ApiError> {
     let (reads, rules) = (&app.shop.reads, &app.shop.env.settings.rules);
     let totals = view.cart.totals(rules)?;
     let catalog = reads.catalog.load();
-    Ok(CartJson::new(view.id, &view.cart, &totals, |sku, units| {
+    Ok(CartJson::new(view.id, &view.cart, view.address.as_ref(), &totals, |sku, units| {
         let level = reads.levels.get(sku);
         let enough = level.backorder || level.available() >= i64::from(units);
         enough && catalog.offer(sku).is_some()
@@ -403,8 +408,15 @@ fn problem(refusal: &CartRefusal) -> ApiError {
         CartRefusal::NoSuchShipping { option } => {
             ApiError::invalid("/shippingOption", format!("{option:?} is not offered for this cart"))
         }
+        CartRefusal::Forgotten(forgotten) => erased(forgotten),
         CartRefusal::VersionMismatch { .. } => ApiError::PreconditionFailed,
     }
+}
+
+/// The account that asks was erased while it asked.
+fn erased(_: Forgotten) -> ApiError {
+    let detail = "the account was erased; go on as a guest".into();
+    ApiError::Conflict { code: "account_erased", detail }
 }
 
 fn sku(pointer: &str, text: &str) -> Result<Sku, ApiError> {

@@ -130,7 +130,7 @@ async fn delete(
 pub(super) fn deleted(call: &Call) -> Render<(), CatalogRejection> {
     let path = call.path().to_owned();
     Arc::new(move |outcome| match outcome {
-        Ok(()) => RenderedAnswer { status: 204, headers: vec![], body: vec![] },
+        Ok(()) => RenderedAnswer { status: 204, headers: vec![], body: vec![], about: None },
         Err(rejection) => refused(problem(rejection), &path),
     })
 }

@@ -83,6 +83,7 @@ fn started(path: String) -> Render<ImportId, ImportsFull> {
                     status: StatusCode::ACCEPTED.as_u16(),
                     headers: headers.map(|(name, value)| (name.into(), value.into())).to_vec(),
                     body,
+                    about: None,
                 },
                 Err(error) => refused(ApiError::fault(&error), &path),
             }

@@ -190,6 +190,7 @@ fn render(sku: Sku, path: String) -> Render<Level, StockRejection> {
                 status: 200,
                 headers: vec![("content-type".to_owned(), "application/json".to_owned())],
                 body,
+                about: None,
             },
             Err(error) => refused(ApiError::fault(&error), &path),
         },

@@ -91,8 +91,8 @@ async fn list(
     };
     let mut data = Vec::with_capacity(summaries.len());
     for summary in summaries {
-        if let Some((_, order)) = find(&app, summary.id)? {
-            data.push(OrderJson::new(summary.id, &order));
+        if let Some((version, order)) = find(&app, summary.id)? {
+            data.push(OrderJson::new(&view(&app, summary.id, version, order)));
         }
     }
     let list = List::new(data, total as u64, paging);
@@ -114,7 +114,8 @@ async fn show(
     Named(id): Named<OrderId>,
 ) -> Result<Response, ApiError> {
     let (version, order) = readable(&app, &caller, id)?;
-    Ok(versioned(&call.headers, StatusCode::OK, Some(version), &OrderJson::new(id, &order)))
+    let shown = OrderJson::new(&view(&app, id, version, order));
+    Ok(versioned(&call.headers, StatusCode::OK, Some(version), &shown))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -222,7 +223,13 @@ fn problem(refusal: &ChangeRefusal) -> ApiError {
 /// How an order's answer looks.
 pub fn rendered_order(status: StatusCode, view: &OrderView) -> RenderedAnswer {
     let location = (status == StatusCode::CREATED).then(|| format!("/v1/orders/{}", view.id));
-    rendered(status, view.version, location, &OrderJson::new(view.id, &view.order))
+    let about = view.about();
+    RenderedAnswer { about, ..rendered(status, view.version, location, &OrderJson::new(view)) }
+}
+
+/// The order with whoever placed it.
+fn view(app: &App, id: OrderId, version: u64, order: Order) -> OrderView {
+    OrderView::new(id, version, order, &app.shop.vault)
 }
 
 fn find(app: &App, id: OrderId) -> Result<Option<(u64, Order)>, ApiError> {

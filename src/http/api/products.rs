@@ -400,7 +400,7 @@ async fn archive(
     let owner = app.shop.catalog.clone();
     let path = call.path().to_owned();
     let render: Render<ProductOutcome, CatalogRejection> = Arc::new(move |outcome| match outcome {
-        Ok(_) => RenderedAnswer { status: 204, headers: vec![], body: vec![] },
+        Ok(_) => RenderedAnswer { status: 204, headers: vec![], body: vec![], about: None },
         Err(rejection) => refused(problem(rejection), &path),
     });
     carry_out(&app, None, render, move |_| async move { owner.archive_product(id, expected).await })
@@ -444,6 +444,7 @@ pub(super) async fn change<E: From<Refusal<CatalogRejection>>>(
             attempt: keyed.attempt,
             first_used: keyed.first_used,
             render: Arc::clone(&keyed.render),
+            vault: keyed.vault.clone(),
         });
         match app.shop.catalog.update_product(changed, again).await {
             Err(Refusal::Rejected(CatalogRejection::Changed { .. })) => {}

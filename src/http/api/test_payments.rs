@@ -5,6 +5,7 @@
 
 use super::dto::order::OrderJson;
 use super::dto::payment::{Outcome, TestOutcome};
+use crate::actors::order::OrderView;
 use crate::actors::reads::{OrderFilter, Page};
 use crate::domain::order::Order;
 use crate::domain::payment::PaymentState;
@@ -64,9 +65,15 @@ async fn decide(
     Named(payment): Named<PaymentId>,
     body: Body<TestOutcome>,
 ) -> Result<Response, ApiError> {
+    let vault = app.shop.vault.clone();
     let decided = complete(app, provider, payment, body.value.outcome).await?;
     let (id, version, order) = decided;
-    Ok(versioned(&call.headers, StatusCode::OK, Some(version), &OrderJson::new(id, &order)))
+    Ok(versioned(
+        &call.headers,
+        StatusCode::OK,
+        Some(version),
+        &OrderJson::new(&OrderView::new(id, version, order, &vault)),
+    ))
 }
 
 async fn ask(

@@ -1,6 +1,7 @@
 //! Stored forms of carts and of what happens to them.
 
-use super::value::{AddressV1, CurrencyV1, MoneyV1, TimeV1, each};
+use super::recipient::RecipientV1;
+use super::value::{CurrencyV1, MoneyV1, TimeV1, each};
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::{Money, OrderId, Sku};
 use crate::storage::codec::{Stored, ValueError};
@@ -19,7 +20,7 @@ pub struct CartV1<'a> {
     #[serde(borrow)]
     lines: Vec<CartLineV1<'a>>,
     #[serde(borrow)]
-    shipping_address: Option<AddressV1<'a>>,
+    recipient: Option<RecipientV1<'a>>,
     #[serde(borrow)]
     shipping_option: Option<&'a str>,
     created_at: TimeV1,
@@ -73,9 +74,9 @@ pub enum CartEventV1<'a> {
         sku: &'a str,
         at: TimeV1,
     },
-    ShippingAddressSet {
+    RecipientSet {
         #[serde(borrow)]
-        address: Box<AddressV1<'a>>,
+        recipient: Box<RecipientV1<'a>>,
         at: TimeV1,
     },
     ShippingOptionSet {
@@ -110,7 +111,7 @@ impl<'a> From<&'a Cart> for CartV1<'a> {
                 CartStatus::Abandoned => CartStatusV1::Abandoned,
             },
             lines: cart.lines.iter().map(CartLineV1::from).collect(),
-            shipping_address: cart.shipping_address.as_deref().map(AddressV1::from),
+            recipient: cart.recipient.as_deref().map(RecipientV1::from),
             shipping_option: cart.shipping_option.as_deref(),
             created_at: cart.created_at.into(),
             updated_at: cart.updated_at.into(),
@@ -130,7 +131,7 @@ impl TryFrom<CartV1<'_>> for Cart {
                 CartStatusV1::Abandoned => CartStatus::Abandoned,
             },
             lines: each(stored.lines)?,
-            shipping_address: stored.shipping_address.map(|address| Box::new(address.into())),
+            recipient: stored.recipient.map(|recipient| Box::new(recipient.into())),
             shipping_option: stored.shipping_option.map(Into::into),
             created_at: stored.created_at.into(),
             updated_at: stored.updated_at.into(),
@@ -211,8 +212,8 @@ impl<'a> From<&'a CartEvent> for CartEventV1<'a> {
             CartEvent::ItemRemoved { sku, at } => {
                 CartEventV1::ItemRemoved { sku: sku.as_str(), at: (*at).into() }
             }
-            CartEvent::ShippingAddressSet { address, at } => CartEventV1::ShippingAddressSet {
-                address: Box::new((&**address).into()),
+            CartEvent::RecipientSet { recipient, at } => CartEventV1::RecipientSet {
+                recipient: Box::new((&**recipient).into()),
                 at: (*at).into(),
             },
             CartEvent::ShippingOptionSet { option, at } => {
@@ -250,10 +251,9 @@ impl TryFrom<CartEventV1<'_>> for CartEvent {
             CartEventV1::ItemRemoved { sku, at } => {
                 CartEvent::ItemRemoved { sku: sku.parse()?, at: at.into() }
             }
-            CartEventV1::ShippingAddressSet { address, at } => CartEvent::ShippingAddressSet {
-                address: Box::new((*address).into()),
-                at: at.into(),
-            },
+            CartEventV1::RecipientSet { recipient, at } => {
+                CartEvent::RecipientSet { recipient: Box::new((*recipient).into()), at: at.into() }
+            }
             CartEventV1::ShippingOptionSet { option, at } => {
                 CartEvent::ShippingOptionSet { option: option.into(), at: at.into() }
             }

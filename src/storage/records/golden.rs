@@ -5,8 +5,8 @@
 //! which stay and are read through `upgrade`.
 
 use super::{
-    Answer, CustomerRow, KeyRing, KeyRow, LoggedFact, PersonRow, Reservation, TokenHolder,
-    TokenKind, TokenRow, WrappedKey,
+    Answer, Body, CustomerRow, KeyRing, KeyRow, LoggedFact, PackedText, PersonRow, Reservation,
+    Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -21,13 +21,14 @@ use crate::domain::order::{
 };
 use crate::domain::payment::{Payment, PaymentEvent, PaymentState};
 use crate::domain::pricing::LineTotals;
+use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::shipping::ShippingOption;
 use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, ProductId, RefundId, Sealed,
-    Sku, StaffId, Timestamp,
+    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, PersonId, ProductId,
+    RefundId, Sealed, Sku, StaffId, Timestamp,
 };
 use crate::storage::codec::Stored;
 use std::fmt::{Debug, Write};
@@ -75,6 +76,7 @@ const ORDER: OrderId = OrderId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00orderorder
 const CART: CartId = CartId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00cartcartcartcart");
 const PAYMENT: PaymentId = PaymentId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00paymentpay");
 const REFUND: RefundId = RefundId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00refundrefu");
+const PERSON: PersonId = PersonId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00personpers");
 const STAFF: StaffId = StaffId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00staffstaff");
 
 const CUSTOMER: CustomerId = CustomerId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00customercu");
@@ -104,6 +106,14 @@ fn address() -> Address {
     }
 }
 
+fn recipient() -> Recipient {
+    Recipient {
+        person: PERSON,
+        region: address().region(),
+        sealed: Sealed::from_bytes(vec![0xdd; 40]),
+    }
+}
+
 fn cart() -> Cart {
     Cart {
         currency: Currency::USD,
@@ -116,7 +126,7 @@ fn cart() -> Cart {
             quantity: 2,
             unit_price: usd(4_999),
         }],
-        shipping_address: None,
+        recipient: None,
         shipping_option: None,
         created_at: NOON,
         updated_at: LATER,
@@ -127,7 +137,7 @@ fn placed() -> Box<Placed> {
     Box::new(Placed {
         number: 1001,
         cart: CART,
-        email: "ada@example.com".into(),
+        recipient: recipient(),
         currency: Currency::USD,
         lines: vec![OrderLine {
             sku: sku(),
@@ -156,9 +166,6 @@ fn placed() -> Box<Placed> {
             min_days: 2,
             max_days: 5,
         }),
-        shipping_address: address(),
-        billing_address: None,
-        note: None,
         payment: PAYMENT,
         provider: "test".into(),
         collected: Collected::Online,
@@ -271,7 +278,7 @@ fn carts_keep_their_bytes() {
             "ordered",
             Cart {
                 status: CartStatus::Ordered(ORDER),
-                shipping_address: Some(Box::new(address())),
+                recipient: Some(Box::new(recipient())),
                 shipping_option: Some("standard".into()),
                 ..cart()
             },
@@ -295,8 +302,6 @@ fn orders_keep_their_bytes() {
     let by_hand = Placed {
         prices: Prices::IncludeTax,
         shipping: None,
-        billing_address: Some(address()),
-        note: Some("ring twice".into()),
         collected: Collected::ByHand,
         attempt: None,
         ..*placed()
@@ -428,12 +433,15 @@ fn idempotency_keys_keep_their_bytes() {
     let answer = Answer {
         status: 201,
         headers: vec![("content-type".into(), "application/json".into())],
-        body: br#"{"id":"order-1"}"#.to_vec(),
+        body: Body::Plain(br#"{"id":"order-1"}"#.to_vec()),
         fingerprint: [0xbb; 16],
         at: NOON,
     };
+    let packed = Sealed::from_bytes(vec![0xdd; 40]);
+    let sealed = Answer { body: Body::Sealed { person: PERSON, packed }, ..answer.clone() };
     let samples = [
         ("done", KeyRow::Done(answer)),
+        ("done, of a person", KeyRow::Done(sealed)),
         ("order", KeyRow::Order { order: ORDER, fingerprint: [0xbb; 16] }),
     ];
     check(1, include_str!("golden/key.v1.hex"), &samples);
@@ -452,10 +460,30 @@ fn tokens_keep_their_bytes() {
 }
 
 #[test]
+fn what_is_sealed_keeps_its_bytes() {
+    let contact = Contact {
+        email: "ada@example.com".into(),
+        shipping_address: address(),
+        billing_address: None,
+        note: None,
+    };
+    let whole = Contact {
+        billing_address: Some(address()),
+        note: Some("ring twice".into()),
+        ..contact.clone()
+    };
+    check(1, include_str!("golden/contact.v1.hex"), &[("contact", contact), ("whole", whole)]);
+    check(1, include_str!("golden/address.v1.hex"), &[("address", address())]);
+    let text = PackedText(br#"{"orderId":"order-1"}"#.to_vec());
+    check(1, include_str!("golden/text.v1.hex"), &[("text", text)]);
+}
+
+#[test]
 fn keys_of_persons_and_of_the_shop_keep_their_bytes() {
     let wrapped = || Sealed::from_bytes(vec![0xdd; 73]);
     let samples = [
-        ("known", PersonRow::Known { wrapped: wrapped() }),
+        ("guest", PersonRow::Known { wrapped: wrapped(), standing: Standing::Guest }),
+        ("regular", PersonRow::Known { wrapped: wrapped(), standing: Standing::Regular }),
         ("forgotten", PersonRow::Forgotten { at: NOON }),
     ];
     check(1, include_str!("golden/person.v1.hex"), &samples);
@@ -514,7 +542,7 @@ fn cart_facts() -> Vec<(&'static str, Fact)> {
         ("cart, item removed", CartEvent::ItemRemoved { sku: sku(), at: NOON }),
         (
             "cart, shipping address set",
-            CartEvent::ShippingAddressSet { address: Box::new(address()), at: NOON },
+            CartEvent::RecipientSet { recipient: Box::new(recipient()), at: NOON },
         ),
         (
             "cart, shipping option set",

@@ -1,8 +1,8 @@
 //! The stored form of idempotency keys: what was answered, so that a retry hears the same again.
 
 use super::packed::PackedV1;
-use super::value::{TimeV1, owned_pairs, pairs};
-use crate::domain::{OrderId, Timestamp};
+use super::value::{BytesV1, TimeV1, owned_pairs, pairs};
+use crate::domain::{OrderId, PersonId, Sealed, Timestamp};
 use crate::storage::codec::{Stored, ValueError};
 use serde::{Deserialize, Serialize};
 
@@ -16,14 +16,26 @@ pub enum KeyRow {
 }
 
 /// One HTTP answer, byte for byte.
+///
+/// Headers tell nothing of persons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub body: Body,
     /// A hash of the request, so that the same key with another body is found out.
     pub fingerprint: [u8; 16],
     pub at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    Plain(Vec<u8>),
+    /// It tells of a person: a [`PackedText`](super::PackedText), under their key.
+    Sealed {
+        person: PersonId,
+        packed: Sealed,
+    },
 }
 
 impl Stored for KeyRow {
@@ -48,9 +60,20 @@ pub struct AnswerV1<'a> {
     #[serde(borrow)]
     headers: Vec<(&'a str, &'a str)>,
     #[serde(borrow)]
-    body: PackedV1<'a>,
+    body: BodyV1<'a>,
     fingerprint: [u8; 16],
     at: TimeV1,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum BodyV1<'a> {
+    #[serde(borrow)]
+    Plain(PackedV1<'a>),
+    Sealed {
+        person: [u8; 16],
+        #[serde(borrow)]
+        packed: BytesV1<'a>,
+    },
 }
 
 impl<'a> From<&'a KeyRow> for KeyRowV1<'a> {
@@ -59,7 +82,12 @@ impl<'a> From<&'a KeyRow> for KeyRowV1<'a> {
             KeyRow::Done(answer) => KeyRowV1::Done(AnswerV1 {
                 status: answer.status,
                 headers: pairs(&answer.headers),
-                body: PackedV1::pack(&answer.body),
+                body: match &answer.body {
+                    Body::Plain(text) => BodyV1::Plain(PackedV1::pack(text)),
+                    Body::Sealed { person, packed } => {
+                        BodyV1::Sealed { person: *person.as_bytes(), packed: packed.into() }
+                    }
+                },
                 fingerprint: answer.fingerprint,
                 at: answer.at.into(),
             }),
@@ -78,7 +106,12 @@ impl TryFrom<KeyRowV1<'_>> for KeyRow {
             KeyRowV1::Done(answer) => KeyRow::Done(Answer {
                 status: answer.status,
                 headers: owned_pairs(answer.headers),
-                body: answer.body.unpack()?,
+                body: match answer.body {
+                    BodyV1::Plain(packed) => Body::Plain(packed.unpack()?),
+                    BodyV1::Sealed { person, packed } => {
+                        Body::Sealed { person: PersonId::from_bytes(person), packed: packed.into() }
+                    }
+                },
                 fingerprint: answer.fingerprint,
                 at: answer.at.into(),
             }),

@@ -20,6 +20,7 @@ mod idempotency;
 mod order;
 mod packed;
 mod payment;
+mod recipient;
 mod secrets;
 mod staff;
 mod stock;
@@ -27,8 +28,9 @@ mod tokens;
 
 pub use customer::CustomerRow;
 pub use event::LoggedFact;
-pub use idempotency::{Answer, KeyRow};
-pub use secrets::{KeyRing, PersonRow, WrappedKey};
+pub use idempotency::{Answer, Body, KeyRow};
+pub use packed::PackedText;
+pub use secrets::{KeyRing, PersonRow, Standing, WrappedKey};
 pub use stock::Reservation;
 pub use tokens::{TokenHolder, TokenKind, TokenRow};
 

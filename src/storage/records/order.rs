@@ -1,7 +1,8 @@
 //! Stored forms of orders and of what happens to them.
 
 use super::payment::{PaymentEventV1, PaymentV1};
-use super::value::{AddressV1, CurrencyV1, LineTotalsV1, MoneyV1, TimeV1, each};
+use super::recipient::RecipientV1;
+use super::value::{CurrencyV1, LineTotalsV1, MoneyV1, TimeV1, each};
 use crate::domain::order::{
     Attempt, CancelReason, Collected, Ending, Order, OrderEvent, OrderLine, Placed, Refund,
     RefundState, Units,
@@ -38,7 +39,8 @@ pub struct OrderV1<'a> {
 pub struct PlacedV1<'a> {
     number: u64,
     cart: [u8; 22],
-    email: &'a str,
+    #[serde(borrow)]
+    recipient: RecipientV1<'a>,
     currency: CurrencyV1,
     #[serde(borrow)]
     lines: Vec<OrderLineV1<'a>>,
@@ -50,12 +52,6 @@ pub struct PlacedV1<'a> {
     prices: PricesV1,
     #[serde(borrow)]
     shipping: Option<ShippingOptionV1<'a>>,
-    #[serde(borrow)]
-    shipping_address: AddressV1<'a>,
-    #[serde(borrow)]
-    billing_address: Option<AddressV1<'a>>,
-    #[serde(borrow)]
-    note: Option<&'a str>,
     payment: [u8; 16],
     provider: &'a str,
     collected: CollectedV1,
@@ -247,7 +243,7 @@ impl<'a> From<&'a Placed> for PlacedV1<'a> {
         PlacedV1 {
             number: placed.number,
             cart: *placed.cart.as_bytes(),
-            email: &placed.email,
+            recipient: (&placed.recipient).into(),
             currency: placed.currency.into(),
             lines: placed.lines.iter().map(OrderLineV1::from).collect(),
             subtotal: placed.subtotal.into(),
@@ -260,9 +256,6 @@ impl<'a> From<&'a Placed> for PlacedV1<'a> {
                 Prices::IncludeTax => PricesV1::IncludeTax,
             },
             shipping: placed.shipping.as_ref().map(ShippingOptionV1::from),
-            shipping_address: (&placed.shipping_address).into(),
-            billing_address: placed.billing_address.as_ref().map(AddressV1::from),
-            note: placed.note.as_deref(),
             payment: *placed.payment.as_bytes(),
             provider: &placed.provider,
             collected: match placed.collected {
@@ -285,7 +278,7 @@ impl TryFrom<PlacedV1<'_>> for Placed {
         Ok(Placed {
             number: stored.number,
             cart: CartId::from_bytes(stored.cart),
-            email: stored.email.into(),
+            recipient: stored.recipient.into(),
             currency: stored.currency.try_into()?,
             lines: each(stored.lines)?,
             subtotal: stored.subtotal.try_into()?,
@@ -298,9 +291,6 @@ impl TryFrom<PlacedV1<'_>> for Placed {
                 PricesV1::IncludeTax => Prices::IncludeTax,
             },
             shipping: stored.shipping.map(ShippingOption::try_from).transpose()?,
-            shipping_address: stored.shipping_address.into(),
-            billing_address: stored.billing_address.map(Into::into),
-            note: stored.note.map(Into::into),
             payment: PaymentId::from_bytes(stored.payment),
             provider: stored.provider.into(),
             collected: match stored.collected {

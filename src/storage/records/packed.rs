@@ -8,12 +8,36 @@
 //! never touched, not even where names in it are no longer used; whatever it does not know is stored
 //! all the same, only longer.
 
-use super::super::codec::{MOST_BYTES, ValueError};
+use super::super::codec::{MOST_BYTES, Stored, ValueError};
 use super::value::BytesV1;
 use lz4_flex::block::{compress_with_dict, decompress_into_with_dict};
 use serde::{Deserialize, Serialize};
 
 const KNOWN: &[u8] = include_bytes!("packed.dict");
+
+/// A text that is stored packed and by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackedText(pub Vec<u8>);
+
+impl Stored for PackedText {
+    const NAME: &'static str = "packed text";
+    const VERSION: u8 = 1;
+    type Latest<'a> = PackedV1<'a>;
+}
+
+impl From<&PackedText> for PackedV1<'_> {
+    fn from(text: &PackedText) -> Self {
+        PackedV1::pack(&text.0)
+    }
+}
+
+impl TryFrom<PackedV1<'_>> for PackedText {
+    type Error = ValueError;
+
+    fn try_from(stored: PackedV1<'_>) -> Result<PackedText, ValueError> {
+        stored.unpack().map(PackedText)
+    }
+}
 
 /// Bytes in their packed form, and how many they are unpacked.
 #[derive(Debug, Serialize, Deserialize)]

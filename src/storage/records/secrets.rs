@@ -10,9 +10,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PersonRow {
     /// Their key, sealed with the shop's.
-    Known { wrapped: Sealed },
+    Known { wrapped: Sealed, standing: Standing },
     /// It was destroyed, and with it whatever was sealed under it.
     Forgotten { at: Timestamp },
+}
+
+/// What somebody is to the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Known by a cart and what became of it alone.
+    Guest,
+    /// Known for more than one purchase.
+    Regular,
 }
 
 /// The keys that the shop seals its own secrets with, each sealed with the shop's key. New secrets
@@ -45,10 +54,17 @@ pub enum PersonRowV1<'a> {
     Known {
         #[serde(borrow)]
         wrapped: BytesV1<'a>,
+        standing: StandingV1,
     },
     Forgotten {
         at: TimeV1,
     },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub enum StandingV1 {
+    Guest,
+    Regular,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,7 +83,13 @@ struct WrappedKeyV1<'a> {
 impl<'a> From<&'a PersonRow> for PersonRowV1<'a> {
     fn from(row: &'a PersonRow) -> PersonRowV1<'a> {
         match row {
-            PersonRow::Known { wrapped } => PersonRowV1::Known { wrapped: wrapped.into() },
+            PersonRow::Known { wrapped, standing } => PersonRowV1::Known {
+                wrapped: wrapped.into(),
+                standing: match standing {
+                    Standing::Guest => StandingV1::Guest,
+                    Standing::Regular => StandingV1::Regular,
+                },
+            },
             PersonRow::Forgotten { at } => PersonRowV1::Forgotten { at: (*at).into() },
         }
     }
@@ -76,7 +98,13 @@ impl<'a> From<&'a PersonRow> for PersonRowV1<'a> {
 impl From<PersonRowV1<'_>> for PersonRow {
     fn from(stored: PersonRowV1<'_>) -> PersonRow {
         match stored {
-            PersonRowV1::Known { wrapped } => PersonRow::Known { wrapped: wrapped.into() },
+            PersonRowV1::Known { wrapped, standing } => PersonRow::Known {
+                wrapped: wrapped.into(),
+                standing: match standing {
+                    StandingV1::Guest => Standing::Guest,
+                    StandingV1::Regular => Standing::Regular,
+                },
+            },
             PersonRowV1::Forgotten { at } => PersonRow::Forgotten { at: at.into() },
         }
     }

@@ -2,8 +2,8 @@
 //! the types promise and nothing more: states that no rule leads to must be kept as well.
 
 use super::{
-    Answer, CustomerRow, KeyRing, KeyRow, LoggedFact, PersonRow, Reservation, TokenHolder,
-    TokenKind, TokenRow, WrappedKey,
+    Answer, Body, CustomerRow, KeyRing, KeyRow, LoggedFact, PackedText, PersonRow, Reservation,
+    Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -18,13 +18,14 @@ use crate::domain::order::{
 };
 use crate::domain::payment::{Payment, PaymentEvent, PaymentState};
 use crate::domain::pricing::LineTotals;
+use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::shipping::ShippingOption;
 use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, ProductId, RefundId, Sealed,
-    Sku, StaffId, Timestamp,
+    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, PersonId, ProductId,
+    RefundId, Region, Sealed, Sku, StaffId, Timestamp,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -85,7 +86,7 @@ fn customer_ids() -> impl Strategy<Value = CustomerId> {
 }
 
 prop_compose! {
-    fn addresses()(
+    pub(super) fn addresses()(
         (name, line1, city, country) in (texts(), texts(), texts(), texts()),
         (line2, region) in (of(texts()), of(texts())),
         (postal_code, phone) in (of(texts()), of(texts())),
@@ -122,12 +123,35 @@ prop_compose! {
             Just(CartStatus::Abandoned),
         ],
         lines in vec(cart_lines(), 0..4),
-        shipping_address in of(addresses().prop_map(Box::new)),
+        recipient in of(recipients().prop_map(Box::new)),
         shipping_option in of(boxed_texts()),
         created_at in times(),
         updated_at in times(),
     ) -> Cart {
-        Cart { currency, status, lines, shipping_address, shipping_option, created_at, updated_at }
+        Cart { currency, status, lines, recipient, shipping_option, created_at, updated_at }
+    }
+}
+
+fn person_ids() -> impl Strategy<Value = PersonId> {
+    any::<[u8; 16]>().prop_map(PersonId::from_bytes)
+}
+
+prop_compose! {
+    fn recipients()(
+        person in person_ids(),
+        (country, region) in (texts(), of(texts())),
+        sealed in sealed(),
+    ) -> Recipient {
+        Recipient { person, region: Region { country, region }, sealed }
+    }
+}
+
+prop_compose! {
+    pub(super) fn contacts()(
+        (email, note) in (texts(), of(texts())),
+        (shipping_address, billing_address) in (addresses(), of(addresses())),
+    ) -> Contact {
+        Contact { email, shipping_address, billing_address, note }
     }
 }
 
@@ -145,8 +169,8 @@ fn cart_events() -> impl Strategy<Value = CartEvent> {
             at
         }),
         (skus(), times()).prop_map(|(sku, at)| CartEvent::ItemRemoved { sku, at }),
-        (addresses().prop_map(Box::new), times())
-            .prop_map(|(address, at)| CartEvent::ShippingAddressSet { address, at }),
+        (recipients().prop_map(Box::new), times())
+            .prop_map(|(recipient, at)| CartEvent::RecipientSet { recipient, at }),
         (boxed_texts(), times())
             .prop_map(|(option, at)| CartEvent::ShippingOptionSet { option, at }),
         (vec((skus(), amounts()), 0..3), times())
@@ -197,12 +221,11 @@ prop_compose! {
 prop_compose! {
     fn placed()(
         (number, cart, payment) in (any::<u64>(), cart_ids(), any::<[u8; 16]>()),
-        (email, provider, note) in (texts(), texts(), of(texts())),
+        (recipient, provider) in (recipients(), texts()),
         (currency, lines) in (currencies(), vec(order_lines(), 0..4)),
         (totals, shipping_price) in (line_totals(), amounts()),
         prices in select(vec![Prices::ExcludeTax, Prices::IncludeTax]),
         shipping in of(shipping_options()),
-        (shipping_address, billing_address) in (addresses(), of(addresses())),
         collected in select(vec![Collected::Online, Collected::ByHand]),
         (expires_at, placed_at) in (times(), times()),
         attempt in of(any::<([u8; 16], [u8; 16])>()),
@@ -210,7 +233,7 @@ prop_compose! {
         Box::new(Placed {
             number,
             cart,
-            email,
+            recipient,
             currency,
             lines,
             subtotal: totals.subtotal,
@@ -220,9 +243,6 @@ prop_compose! {
             total: totals.total,
             prices,
             shipping,
-            shipping_address,
-            billing_address,
-            note,
             payment: PaymentId::from_bytes(payment),
             provider,
             collected,
@@ -582,12 +602,23 @@ prop_compose! {
     fn answers()(
         status: u16,
         headers in pairs(),
-        body in vec(any::<u8>(), 0..300),
+        body in bodies(),
         fingerprint: [u8; 16],
         at in times(),
     ) -> Answer {
         Answer { status, headers, body, fingerprint, at }
     }
+}
+
+fn bodies() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        vec(any::<u8>(), 0..300).prop_map(Body::Plain),
+        (person_ids(), sealed()).prop_map(|(person, packed)| Body::Sealed { person, packed }),
+    ]
+}
+
+pub(super) fn packed_texts() -> impl Strategy<Value = PackedText> {
+    vec(any::<u8>(), 0..300).prop_map(PackedText)
 }
 
 pub(super) fn key_rows() -> impl Strategy<Value = KeyRow> {
@@ -618,7 +649,8 @@ pub(super) fn sealed() -> impl Strategy<Value = Sealed> {
 
 pub(super) fn person_rows() -> impl Strategy<Value = PersonRow> {
     prop_oneof![
-        sealed().prop_map(|wrapped| PersonRow::Known { wrapped }),
+        (sealed(), select(vec![Standing::Guest, Standing::Regular]))
+            .prop_map(|(wrapped, standing)| PersonRow::Known { wrapped, standing }),
         times().prop_map(|at| PersonRow::Forgotten { at }),
     ]
 }

@@ -1,11 +1,15 @@
 //! What must hold of every record, whatever it contains and whatever became of its bytes.
 
 use super::strategies::*;
-use super::{CustomerRow, KeyRing, KeyRow, LoggedFact, PersonRow, Reservation, TokenRow};
+use super::{
+    CustomerRow, KeyRing, KeyRow, LoggedFact, PackedText, PersonRow, Reservation, TokenRow,
+};
+use crate::domain::Address;
 use crate::domain::cart::Cart;
 use crate::domain::catalog::Product;
 use crate::domain::grouping::{Category, Collection};
 use crate::domain::order::Order;
+use crate::domain::recipient::Contact;
 use crate::domain::staff::Staff;
 use crate::domain::stock::Level;
 use crate::storage::codec::{CodecError, Stored};
@@ -119,6 +123,21 @@ proptest! {
     }
 
     #[test]
+    fn a_contact_comes_back(value in contacts(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
+    fn an_address_comes_back(value in addresses(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
+    fn a_packed_text_comes_back(value in packed_texts(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
     fn a_persons_key_comes_back(value in person_rows(), place: Index, byte: u8) {
         holds(value, place, byte)?;
     }
@@ -144,6 +163,9 @@ proptest! {
         withstands::<KeyRow>(&bytes)?;
         withstands::<TokenRow>(&bytes)?;
         withstands::<PersonRow>(&bytes)?;
+        withstands::<Contact>(&bytes)?;
+        withstands::<Address>(&bytes)?;
+        withstands::<PackedText>(&bytes)?;
         withstands::<KeyRing>(&bytes)?;
     }
 }

@@ -685,3 +685,30 @@ fn a_flood_of_findings_is_bounded() {
     let report = report(&town.books.store, town.books.now);
     assert_eq!((report.findings.len(), report.more), (crate::verify::MOST_FINDINGS, 1_000));
 }
+
+#[test]
+fn keys_of_persons_are_there_for_all_that_is_sealed() {
+    let town = Town::new();
+    let person = town.placed(town.paid).recipient.person;
+    town.plant(Table::People, person.as_bytes(), None);
+    let report = report(&town.books.store, town.books.now);
+    let missing = report.findings.iter().filter(|finding| {
+        finding.invariant == Invariant::I6 && finding.detail.contains(&person.to_string())
+    });
+    assert!(missing.count() > 0, "{:?}", report.findings);
+    assert!(report.findings.iter().all(|finding| finding.invariant == Invariant::I6));
+}
+
+#[test]
+fn keys_that_cannot_be_read_and_a_lost_ring_are_found() {
+    for (table, key) in
+        [(Table::People, &[1; 16][..]), (Table::People, b"short"), (Table::Meta, b"keys")]
+    {
+        let town = Town::new();
+        town.plant(table, key, Some(b"damaged"));
+        assert_eq!(report(&town.books.store, town.books.now).findings.len(), 1, "{key:?}");
+    }
+    let town = Town::new();
+    town.plant(Table::Meta, b"keys", None);
+    assert_eq!(report(&town.books.store, town.books.now).findings.len(), 1);
+}

@@ -5,7 +5,7 @@ use crate::domain::cart::{Cart, CartStatus, MOST_LINES, MOST_UNITS_PER_LINE};
 use crate::domain::pricing::Totals;
 use crate::domain::shipping::ShippingOption;
 use crate::domain::tax::Prices;
-use crate::domain::{CartId, Sku};
+use crate::domain::{Address, CartId, Sku};
 use crate::http::body::Input;
 use crate::http::json::{MoneyJson, Time};
 use serde::{Deserialize, Serialize};
@@ -74,11 +74,12 @@ pub struct CartItemJson {
 }
 
 impl CartJson {
-    /// `totals` are those of the cart's lines; `has_enough` says whether so many units of a SKU
+    /// `address` is where the goods go; `totals` are those of the cart's lines; `has_enough` says whether so many units of a SKU
     /// could be bought now.
     pub fn new(
         id: CartId,
         cart: &Cart,
+        address: Option<&Address>,
         totals: &Totals,
         has_enough: impl Fn(&Sku, u32) -> bool,
     ) -> CartJson {
@@ -111,7 +112,7 @@ impl CartJson {
             status,
             items: cart.lines.iter().zip(&totals.lines).map(item).collect(),
             discount_codes: Vec::new(),
-            shipping_address: cart.shipping_address.as_deref().map(AddressJson::from),
+            shipping_address: address.map(AddressJson::from),
             shipping_option: cart.shipping_option.as_deref().map(str::to_owned),
             subtotal: totals.subtotal.into(),
             discount_total: totals.discount.into(),
@@ -299,7 +300,7 @@ mod tests {
         let (cart, totals) = cart();
         let id = CartId::from_bytes([1; 22]);
         let text =
-            serde_json::to_string(&CartJson::new(id, &cart, &totals, |_, n| n <= 2)).unwrap();
+            serde_json::to_string(&CartJson::new(id, &cart, None, &totals, |_, n| n <= 2)).unwrap();
         let shown: Value = crate::http::parse::parse(text.as_bytes()).unwrap();
         for (name, number) in [
             ("unitPrice", "999.99"),

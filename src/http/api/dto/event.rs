@@ -123,8 +123,8 @@ fn cart(fact: &CartEvent) -> Value {
         CartEvent::ItemRemoved { sku, .. } => {
             json!({ "change": "item_removed", "sku": sku.as_str() })
         }
-        CartEvent::ShippingAddressSet { address, .. } => {
-            json!({ "change": "shipping_address_set", "country": address.country })
+        CartEvent::RecipientSet { recipient, .. } => {
+            json!({ "change": "shipping_address_set", "country": recipient.region.country })
         }
         CartEvent::ShippingOptionSet { option, .. } => {
             json!({ "change": "shipping_option_set", "shippingOption": option })
@@ -169,12 +169,12 @@ fn placed_data(placed: &Placed) -> Value {
                 "total": MoneyJson(line.totals.total) })
     };
     json!({
-        "number": placed.number, "email": placed.email, "currency": placed.currency.code(),
+        "number": placed.number, "currency": placed.currency.code(),
         "items": placed.lines.iter().map(item).collect::<Value>(),
         "subtotal": MoneyJson(placed.subtotal), "discountTotal": MoneyJson(placed.discount),
         "shippingTotal": MoneyJson(placed.shipping_price), "taxTotal": MoneyJson(placed.tax),
         "total": MoneyJson(placed.total), "paymentId": placed.payment.to_string(),
-        "provider": placed.provider, "country": placed.shipping_address.country,
+        "provider": placed.provider, "country": placed.recipient.region.country,
     })
 }
 
@@ -286,10 +286,7 @@ mod tests {
             CartEvent::ItemAdded { offer: offer("A", 150), quantity: 2, at: at() },
             CartEvent::QuantitySet { sku: "A".parse().unwrap(), quantity: 3, at: at() },
             CartEvent::ItemRemoved { sku: "A".parse().unwrap(), at: at() },
-            CartEvent::ShippingAddressSet {
-                address: Box::new(agreed.shipping_address.clone()),
-                at: at(),
-            },
+            CartEvent::RecipientSet { recipient: Box::new(agreed.recipient.clone()), at: at() },
             CartEvent::ShippingOptionSet { option: "standard".into(), at: at() },
             CartEvent::Repriced { prices: vec![], at: at() },
             CartEvent::CheckedOut { order, at: at() },

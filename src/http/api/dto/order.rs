@@ -2,10 +2,8 @@
 
 use super::address::AddressJson;
 use super::cart::ShippingOptionJson;
-use crate::domain::OrderId;
-use crate::domain::order::{
-    CancelReason, Ending, Order, OrderLine, OrderStatus, Refund, RefundState,
-};
+use crate::actors::order::OrderView;
+use crate::domain::order::{CancelReason, Ending, OrderLine, OrderStatus, Refund, RefundState};
 use crate::domain::payment::{Payment, PaymentState};
 use crate::domain::tax::Prices;
 use crate::http::body::Input;
@@ -28,7 +26,8 @@ pub struct OrderJson {
     pub payment_status: &'static str,
     #[schema(example = "unfulfilled")]
     pub fulfillment_status: &'static str,
-    pub email: String,
+    /// `null`, as are addresses and note, where the person was forgotten.
+    pub email: Option<String>,
     pub currency: &'static str,
     pub items: Vec<OrderItemJson>,
     pub subtotal: MoneyJson,
@@ -39,8 +38,8 @@ pub struct OrderJson {
     /// Whether prices contain the tax, so that it is shown and not added.
     pub prices_include_tax: bool,
     pub refunded_total: MoneyJson,
-    pub shipping_address: AddressJson,
-    pub billing_address: AddressJson,
+    pub shipping_address: Option<AddressJson>,
+    pub billing_address: Option<AddressJson>,
     pub shipping_option: Option<ShippingOptionJson>,
     pub note: Option<String>,
     /// The payment that counts now.
@@ -124,18 +123,20 @@ pub struct RefundJson {
 }
 
 impl OrderJson {
-    pub fn new(id: OrderId, order: &Order) -> OrderJson {
-        let placed = &order.placed;
+    pub fn new(view: &OrderView) -> OrderJson {
+        let OrderView { id, order, contact, .. } = view;
+        let (placed, contact) = (&order.placed, contact.as_ref());
         let payment = PaymentJson::from(&order.payment);
-        let shipping_address = AddressJson::from(&placed.shipping_address);
-        let billing = placed.billing_address.as_ref().map(AddressJson::from);
+        let shipping_address = contact.map(|contact| AddressJson::from(&contact.shipping_address));
+        let billing = contact.and_then(|contact| contact.billing_address.as_ref());
+        let billing = billing.map(AddressJson::from);
         OrderJson {
             order_id: id.to_string(),
             number: placed.number,
             status: order.status().name(),
             payment_status: order.payment_status(),
             fulfillment_status: "unfulfilled",
-            email: placed.email.clone(),
+            email: contact.map(|contact| contact.email.clone()),
             currency: placed.currency.code(),
             items: placed.lines.iter().map(OrderItemJson::from).collect(),
             subtotal: placed.subtotal.into(),
@@ -145,10 +146,10 @@ impl OrderJson {
             total: placed.total.into(),
             prices_include_tax: placed.prices == Prices::IncludeTax,
             refunded_total: order.refunded().into(),
-            billing_address: billing.unwrap_or_else(|| shipping_address.clone()),
+            billing_address: billing.or_else(|| shipping_address.clone()),
             shipping_address,
             shipping_option: placed.shipping.as_ref().map(ShippingOptionJson::from),
-            note: placed.note.clone(),
+            note: contact.and_then(|contact| contact.note.clone()),
             payments: vec![payment.clone()],
             payment,
             fulfillments: Vec::new(),
@@ -248,8 +249,9 @@ mod tests {
     use super::*;
     use crate::domain::RefundId;
     use crate::domain::order::tests::{NOON, id, placed};
-    use crate::domain::order::{Collected, OrderCommand};
+    use crate::domain::order::{Collected, Order, OrderCommand};
     use crate::domain::payment::PaymentAnswer;
+    use crate::domain::recipient::tests::contact;
     use crate::http::parse::parse;
     use serde_json::{Value, json};
 
@@ -268,7 +270,9 @@ mod tests {
     }
 
     fn shown(order: &Order) -> Value {
-        parse(&serde_json::to_vec(&OrderJson::new(id(), order)).unwrap()).unwrap()
+        let (order, contact) = (order.clone(), Some(contact()));
+        let view = OrderView { id: id(), version: 1, order, contact };
+        parse(&serde_json::to_vec(&OrderJson::new(&view)).unwrap()).unwrap()
     }
 
     #[test]
@@ -288,6 +292,22 @@ mod tests {
         assert_eq!(order["expiresAt"], Value::Null);
         assert_eq!((&order["fulfillments"], &order["refunds"]), (&json!([]), &json!([])));
         assert!(!order.to_string().contains("secret") && order.get("cartId").is_none());
+    }
+
+    #[test]
+    fn an_order_of_somebody_forgotten_shows_all_but_them() {
+        let known = shown(&order_after([]));
+        let view = OrderView { id: id(), version: 1, order: order_after([]), contact: None };
+        let shown = parse(&serde_json::to_vec(&OrderJson::new(&view)).unwrap()).unwrap();
+        for name in ["email", "shippingAddress", "billingAddress", "note"] {
+            assert_eq!(shown[name], Value::Null, "{name}");
+        }
+        assert_eq!(
+            (&known["email"], &known["shippingAddress"]["city"]),
+            (&json!("ada@example.com"), &json!("Salem"))
+        );
+        assert_eq!(shown["total"], known["total"]);
+        assert_eq!(shown["items"], known["items"]);
     }
 
     #[test]
