@@ -131,6 +131,7 @@ impl Shop {
         let accounts = Accounts::new(
             Arc::clone(&store),
             pools.secrets(),
+            vault.clone(),
             Arc::clone(&clock),
             account_settings,
         );

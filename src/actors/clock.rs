@@ -1,8 +1,8 @@
 //! Where time and randomness come from; nothing else in the program asks the machine for either.
 
 use crate::domain::{
-    AddressId, CartId, CustomerId, ImportId, OrderId, PaymentId, ProductId, RefundId, StaffId,
-    Timestamp,
+    AddressId, ApiKeyId, CartId, CustomerId, ImportId, InvitationId, OrderId, PaymentId, ProductId,
+    RefundId, StaffId, Timestamp,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -102,6 +102,14 @@ impl Ids {
 
     pub fn staff(&self) -> StaffId {
         StaffId::new(self.clock.now(), rand::random())
+    }
+
+    pub fn api_key(&self) -> ApiKeyId {
+        ApiKeyId::new(self.clock.now(), rand::random())
+    }
+
+    pub fn invitation(&self) -> InvitationId {
+        InvitationId::new(self.clock.now(), rand::random())
     }
 
     pub fn customer(&self) -> CustomerId {

@@ -101,7 +101,20 @@ impl Fact {
             Fact::Grouping(GroupingEvent::CollectionSaved(_)) => "collection.updated",
             Fact::Grouping(GroupingEvent::CollectionDeleted { .. }) => "collection.deleted",
             Fact::Staff(_, StaffEvent::Created { .. }) => "staff.created",
-            Fact::Staff(_, StaffEvent::PasswordChanged { .. }) => "staff.updated",
+            Fact::Staff(
+                _,
+                StaffEvent::PasswordChanged { .. }
+                | StaffEvent::RoleChanged { .. }
+                | StaffEvent::SecondFactorSet { .. }
+                | StaffEvent::SecondFactorRemoved { .. }
+                | StaffEvent::RecoveryCodeUsed { .. },
+            ) => "staff.updated",
+            Fact::Staff(_, StaffEvent::Removed { .. }) => "staff.removed",
+            Fact::Staff(_, StaffEvent::Invited { .. }) => "staff.invited",
+            Fact::Staff(_, StaffEvent::InvitationWithdrawn { .. }) => "staff.invitation_withdrawn",
+            Fact::Staff(_, StaffEvent::KeyMade { .. }) => "api_key.created",
+            Fact::Staff(_, StaffEvent::KeyRevoked { .. }) => "api_key.revoked",
+            Fact::Staff(_, StaffEvent::Acted(_)) => "staff.acted",
             Fact::Customer(_, CustomerEvent::Registered { .. }) => "customer.registered",
             Fact::Customer(
                 _,

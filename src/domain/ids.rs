@@ -145,6 +145,14 @@ id!(
     StaffId, "staff-", 16
 );
 id!(
+    /// A key with which a program asks.
+    ApiKeyId, "key-", 16
+);
+id!(
+    /// An invitation to become a member of staff.
+    InvitationId, "inv-", 16
+);
+id!(
     /// A customer: somebody with an account.
     CustomerId, "cus-", 16
 );

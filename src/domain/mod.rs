@@ -27,8 +27,8 @@ pub mod time;
 
 pub use address::{Address, Region};
 pub use ids::{
-    AddressId, CartId, CustomerId, ImportId, OrderId, PaymentId, PersonId, ProductId, RefundId,
-    Seq, Sku, StaffId,
+    AddressId, ApiKeyId, CartId, CustomerId, ImportId, InvitationId, OrderId, PaymentId, PersonId,
+    ProductId, RefundId, Seq, Sku, StaffId,
 };
 pub use money::{Currency, Money};
 pub use sealed::Sealed;

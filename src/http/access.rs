@@ -4,6 +4,7 @@
 //! it. Handlers get their caller by an extractor that takes it from the gate: a handler that was
 //! reached in another way gets none.
 
+mod audit;
 pub mod gate;
 pub mod page;
 pub mod rules;
@@ -11,8 +12,8 @@ pub mod rules;
 use super::app::App;
 use super::problem::ApiError;
 use crate::actors::accounts;
-use crate::domain::CartId;
 use crate::domain::permission::Permission;
+use crate::domain::{CartId, StaffId};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -28,6 +29,8 @@ pub enum Caller {
     Cart(CartId),
     Customer(accounts::CustomerCaller),
     Staff(accounts::StaffCaller),
+    /// A program with an API key.
+    Key(accounts::KeyCaller),
 }
 
 /// A caller whom the gate let in, and by which rule.
@@ -59,6 +62,7 @@ pub fn account(app: &App, headers: &HeaderMap) -> Option<u64> {
         Caller::Nobody | Caller::Cart(_) => return None,
         Caller::Customer(caller) => ("customer", caller.customer).hash(&mut number),
         Caller::Staff(caller) => ("staff", caller.staff).hash(&mut number),
+        Caller::Key(caller) => ("key", caller.key).hash(&mut number),
     }
     Some(number.finish())
 }
@@ -67,6 +71,8 @@ pub fn account(app: &App, headers: &HeaderMap) -> Option<u64> {
 pub struct Staff {
     /// The caller's scope for idempotency keys.
     pub scope: String,
+    /// Who answers for what is done.
+    pub member: StaffId,
 }
 
 impl FromRequestParts<App> for Staff {
@@ -74,8 +80,8 @@ impl FromRequestParts<App> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Staff, ApiError> {
         let Admitted { caller, rule } = Admitted::of(parts)?;
-        match (rule, caller.scope()) {
-            (Rule::May(_), Some(scope)) => Ok(Staff { scope }),
+        match (rule, caller.scope(), caller.member()) {
+            (Rule::May(_), Some(scope), Some(member)) => Ok(Staff { scope, member }),
             _ => Err(ApiError::Forbidden { needs: "this is for staff".into() }),
         }
     }
@@ -106,6 +112,7 @@ impl Caller {
         match app.shop.accounts.authenticate(token) {
             Some(accounts::Caller::Customer(customer)) => Ok(Caller::Customer(customer)),
             Some(accounts::Caller::Staff(staff)) => Ok(Caller::Staff(staff)),
+            Some(accounts::Caller::Key(key)) => Ok(Caller::Key(key)),
             None => Err(ApiError::InvalidToken),
         }
     }
@@ -114,6 +121,16 @@ impl Caller {
         match self {
             Caller::Nobody | Caller::Cart(_) | Caller::Customer(_) => false,
             Caller::Staff(caller) => caller.role.may(permission),
+            Caller::Key(caller) => caller.may(permission),
+        }
+    }
+
+    /// The member of staff who answers for what is done: they themselves, or who made the key.
+    fn member(&self) -> Option<StaffId> {
+        match self {
+            Caller::Nobody | Caller::Cart(_) | Caller::Customer(_) => None,
+            Caller::Staff(caller) => Some(caller.staff),
+            Caller::Key(caller) => Some(caller.maker.staff),
         }
     }
 
@@ -123,6 +140,7 @@ impl Caller {
             Caller::Nobody | Caller::Cart(_) => None,
             Caller::Customer(caller) => Some(format!("customer:{}", caller.customer)),
             Caller::Staff(caller) => Some(format!("staff:{}", caller.staff)),
+            Caller::Key(caller) => Some(format!("key:{}", caller.key)),
         }
     }
 }

@@ -255,6 +255,8 @@ impl Front {
             method = %request.method(),
             path = %Redacted(&end.path),
         );
+        // Whoever is inside knows the request by the same id.
+        request.headers_mut().insert(REQUEST_ID, end.id.clone());
         let (met, method) = (Met::default(), request.method().clone());
         request.extensions_mut().insert(met.clone());
         request.extensions_mut().insert(Client(client));

@@ -31,6 +31,10 @@ pub enum Table {
     Idempotency,
     /// `(time, hash)` → whose token it is.
     Tokens,
+    /// `key` → an API key and the hash of its token.
+    ApiKeys,
+    /// `invitation` → who may come, and the hash of its token.
+    Invitations,
     /// `(time, entity)` → nothing: what the shop must come back to by itself.
     Expiries,
     /// `person` → the key that what is known of them is sealed with, wrapped.
@@ -40,7 +44,7 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 17] = [
+    pub const ALL: [Table; 19] = [
         Table::Carts,
         Table::Orders,
         Table::Skus,
@@ -55,6 +59,8 @@ impl Table {
         Table::Cursors,
         Table::Idempotency,
         Table::Tokens,
+        Table::ApiKeys,
+        Table::Invitations,
         Table::Expiries,
         Table::People,
         Table::Meta,
@@ -77,6 +83,8 @@ impl Table {
             Table::Cursors => "cursors.v1",
             Table::Idempotency => "idempotency.v1",
             Table::Tokens => "tokens.v1",
+            Table::ApiKeys => "api_keys.v1",
+            Table::Invitations => "invitations.v1",
             Table::Expiries => "expiries.v1",
             Table::People => "people.v1",
             Table::Meta => "meta",

@@ -1,15 +1,16 @@
 //! I6 for who runs the shop and who has an account. The log says who was hired and when a password changed, never what it
 //! is; so of a row, that much can be compared.
 
-use super::check::{Check, explain};
+use super::check::{Check, Row, explain};
 use super::replay::{compare, replay};
 use super::{CheckError, Invariant};
 use crate::domain::customer::Customer;
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::staff::{Staff, StaffEvent};
 use crate::domain::{CustomerId, StaffId};
-use crate::storage::records::{CustomerRow, TokenRow};
-use crate::storage::{Stored, Table};
+use crate::storage::codec::CodecError;
+use crate::storage::records::{ApiKeyRow, CustomerRow, InvitationRow, TokenRow};
+use crate::storage::{StoreError, Stored, Table};
 
 pub(super) fn check_staff(check: &mut Check<'_>) -> Result<(), CheckError> {
     let key_of = |key: &[u8]| Some(EntityKey::Staff(StaffId::from_bytes(key.try_into().ok()?)));
@@ -20,9 +21,16 @@ pub(super) fn check_staff(check: &mut Check<'_>) -> Result<(), CheckError> {
                 email: email.clone(),
                 role: *role,
                 password_hash: row.password_hash.clone(),
+                removed_at: None,
                 created_at: *at,
                 updated_at: row.updated_at,
             }),
+            Fact::Staff(_, StaffEvent::RoleChanged { role, .. }) => {
+                staff.map(|staff| Staff { role: *role, ..staff })
+            }
+            Fact::Staff(_, StaffEvent::Removed { at }) => {
+                staff.map(|staff| Staff { removed_at: Some(*at), ..staff })
+            }
             _ => staff,
         })?;
         compare(check, Invariant::I6, key, (version, &row), replayed);
@@ -46,6 +54,36 @@ pub(super) fn check_customers(check: &mut Check<'_>) -> Result<(), CheckError> {
         compare(check, Invariant::I6, key, (version, &customer), replayed);
         Ok(())
     })
+}
+
+/// API keys and invitations: each can be read, and belongs to a member who is still there.
+pub(super) fn check_ways_in(check: &mut Check<'_>) -> Result<(), CheckError> {
+    check.rows(Table::ApiKeys, "API keys", |check, _, bytes| {
+        let row = ApiKeyRow::from_bytes(bytes).map(|row| row.key.made_by);
+        check_maker(check, row)
+    })?;
+    check.rows(Table::Invitations, "invitations", |check, _, bytes| {
+        let row = InvitationRow::from_bytes(bytes).map(|row| row.invitation.made_by);
+        check_maker(check, row)
+    })
+}
+
+fn check_maker(
+    check: &mut Check<'_>,
+    made_by: Result<StaffId, CodecError>,
+) -> Result<(), StoreError> {
+    let made_by = match made_by {
+        Ok(made_by) => EntityKey::Staff(made_by),
+        Err(error) => {
+            check.find(Invariant::I6, None, explain(&error));
+            return Ok(());
+        }
+    };
+    if let Row::There(Staff { removed_at: None, .. }) = check.load(&made_by)? {
+        return Ok(());
+    }
+    check.find(Invariant::I6, Some(&made_by), "it opens a door, and its maker is not there");
+    Ok(())
 }
 
 /// Tokens are in no event; each can be read.

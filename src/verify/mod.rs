@@ -168,6 +168,7 @@ pub fn verify(
     accounts::check_staff(&mut check)?;
     accounts::check_customers(&mut check)?;
     accounts::check_tokens(&mut check)?;
+    accounts::check_ways_in(&mut check)?;
     people::check_people(&mut check)?;
     consumers::check_cursors(&mut check)?;
     if let Some(dir) = search {

@@ -4,9 +4,10 @@ use crate::goods::text;
 use crate::openapi::Document;
 use crate::testshop::TestShop;
 use mercat::actors::pools::Password;
+use mercat::domain::permission::Permission;
 use mercat::domain::staff::Role;
 use mercat::http::access::page::{Asker, Cell};
-use mercat::http::access::rules::{ROWS, Row};
+use mercat::http::access::rules::{ROWS, Row, Rule};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -19,6 +20,14 @@ async fn login(shop: &TestShop, email: &str) -> String {
     let body = json!({ "email": email, "password": PASSWORD });
     let tokens = shop.post("/v1/auth/login").json(body).send().await.expect(200).json();
     text(&tokens, "accessToken").to_owned()
+}
+
+/// A key with these scopes.
+async fn key(shop: &TestShop, scopes: impl Iterator<Item = Permission>) -> String {
+    let scopes: Vec<&str> = scopes.map(Permission::name).collect();
+    let body = json!({ "name": "a program", "scopes": scopes });
+    let made = shop.post("/v1/api-keys").staff().json(body).send().await.expect(201).json();
+    text(&made, "token").to_owned()
 }
 
 /// The path with something in place of its parameters that names nothing.
@@ -49,12 +58,22 @@ async fn every_cell_of_the_table_is_what_it_says() {
     let shop = TestShop::open().await;
     let password = Password::from(PASSWORD.to_owned());
     shop.shop.accounts.create_staff(STAFF, password, Role::Staff).await.unwrap();
-    let askers = [(Asker::Nobody, None), (Asker::Staff, Some(STAFF)), (Asker::Admin, Some(ADMIN))];
+    let askers = [
+        (Asker::Nobody, None),
+        (Asker::Staff, Some(STAFF)),
+        (Asker::Admin, Some(ADMIN)),
+        (Asker::KeyWithout, None),
+        (Asker::KeyWith, None),
+    ];
     for (asker, email) in askers {
         let mut token = None;
         for row in ROWS {
             if let (Some(email), None) = (email, &token) {
                 token = Some(login(&shop, email).await);
+            }
+            if let (Asker::KeyWithout | Asker::KeyWith, Rule::May(scope)) = (asker, row.rule) {
+                let has = |own: &Permission| (*own == scope) == (asker == Asker::KeyWith);
+                token = Some(key(&shop, Permission::all().filter(has)).await);
             }
             let mut request = shop.request(row.method.parse().unwrap(), &probe(row));
             if let Some(token) = &token {
@@ -71,7 +90,8 @@ async fn every_cell_of_the_table_is_what_it_says() {
                 Cell::No(expected) => assert_eq!(refused, Some(expected), "{place}"),
                 Cell::Yes | Cell::Own => assert_eq!(refused, None, "{place}"),
             }
-            if row.path == "/v1/auth/logout" {
+            // A logout ends the login that it is sent with.
+            if row.path == "/v1/auth/logout" && email.is_some() {
                 token = None;
             }
         }

@@ -17,6 +17,7 @@ mod openapi;
 mod orders;
 mod search;
 mod raw;
+mod staff;
 mod testshop;
 mod retail;
 mod tls;

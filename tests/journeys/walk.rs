@@ -259,9 +259,55 @@ impl Walk<'_> {
         let tokens = self.step("POST /v1/auth/refresh", again, 200).await.json();
         let out = shop.post("/v1/auth/logout").bearer(text(&tokens, "accessToken"));
         self.step("POST /v1/auth/logout", out, 204).await;
+        self.staff().await;
         self.step("GET /healthz", shop.get("/healthz"), 200).await;
         self.step("GET /readyz", shop.get("/readyz"), 200).await;
         self.step("GET /metrics", shop.get("/metrics"), 200).await;
+    }
+
+    /// Who runs the shop, and the programs that act for them.
+    async fn staff(&mut self) {
+        let shop = self.shop;
+        let invitations = "/v1/staff/invitations";
+        let invite = || {
+            let body = json!({ "email": "grace@shop.example", "role": "staff" });
+            shop.post("/v1/staff/invitations").staff().json(body)
+        };
+        let first = self.step(&format!("POST {invitations}"), invite(), 201).await.json();
+        self.step(&format!("GET {invitations}"), shop.get(invitations).staff(), 200).await;
+        let withdraw = format!("DELETE {invitations}/{{invitationId}}");
+        let path = format!("{invitations}/{}", text(&first, "invitationId"));
+        self.step(&withdraw, shop.delete(&path).staff(), 204).await;
+        self.step(&withdraw, shop.delete(&path).staff(), 404).await;
+        let second = self.step(&format!("POST {invitations}"), invite(), 201).await.json();
+        let accept = |token: &str| {
+            let body = json!({ "token": token, "password": "correct horse battery" });
+            shop.post("/v1/staff/invitations/accept").json(body)
+        };
+        let accepting = format!("POST {invitations}/accept");
+        self.step(&accepting, accept(text(&first, "token")), 401).await;
+        self.step(&accepting, accept(text(&second, "token")), 204).await;
+        self.step(&format!("POST {invitations}"), invite(), 409).await;
+        let members = self.step("GET /v1/staff", shop.get("/v1/staff").staff(), 200).await.json();
+        let is_grace = |own: &&Value| own["email"] == "grace@shop.example";
+        let grace = members["data"].as_array().unwrap().iter().find(is_grace).unwrap();
+        let path = format!("/v1/staff/{}", text(grace, "staffId"));
+        let promote = shop.put(&path).staff().json(json!({ "role": "admin" }));
+        self.step("PUT /v1/staff/{staffId}", promote, 200).await;
+        self.step("DELETE /v1/staff/{staffId}", shop.delete(&path).staff(), 204).await;
+        self.step("DELETE /v1/staff/{staffId}", shop.delete(&path).staff(), 404).await;
+
+        let make = |scope: &str| {
+            let body = json!({ "name": "warehouse", "scopes": [scope],
+                "expiresAt": "2030-01-01T00:00:00Z" });
+            shop.post("/v1/api-keys").staff().json(body)
+        };
+        self.step("POST /v1/api-keys", make("everything"), 422).await;
+        let key = self.step("POST /v1/api-keys", make("inventory:read"), 201).await.json();
+        self.step("GET /v1/api-keys", shop.get("/v1/api-keys").staff(), 200).await;
+        let path = format!("/v1/api-keys/{}", text(&key, "keyId"));
+        self.step("DELETE /v1/api-keys/{keyId}", shop.delete(&path).staff(), 204).await;
+        self.step("GET /v1/audit", shop.get("/v1/audit?limit=100").staff(), 200).await;
     }
 
     /// All that this walk has done, in parts and live.

@@ -6,7 +6,7 @@
 
 use super::token::TokenHash;
 use super::{AccountError, Caller, StaffCaller};
-use crate::domain::staff::Staff;
+use crate::domain::staff::{Role, Staff};
 use crate::domain::{StaffId, Timestamp};
 use crate::storage::codec::{CodecError, Stored};
 use crate::storage::records::{TokenHolder, TokenKind, TokenRow};
@@ -55,7 +55,7 @@ impl Book {
     pub fn load(snapshot: &dyn Snapshot, now: Timestamp) -> Result<Book, StoreError> {
         let mut book = Book::default();
         snapshot.load_all(Table::Staff, |key, _, staff: Staff| {
-            if let Ok(id) = key.try_into() {
+            if let (Ok(id), None) = (key.try_into(), staff.removed_at) {
                 book.add_staff(StaffId::from_bytes(id), &staff);
             }
         })?;
@@ -74,6 +74,21 @@ impl Book {
             ControlFlow::Continue(())
         })?;
         failed.map_or(Ok(book), |error| Err(error.into()))
+    }
+
+    /// Whoever has that account.
+    pub fn member(&self, holder: TokenHolder) -> Option<&Caller> {
+        self.members.get(&holder).map(|member| &member.caller)
+    }
+
+    pub fn admins(&self) -> usize {
+        let is_admin = |member: &&Member| matches!(&member.caller, Caller::Staff(own) if own.role == Role::Admin);
+        self.members.values().filter(is_admin).count()
+    }
+
+    pub fn remove_member(&mut self, holder: TokenHolder, email: &str) {
+        self.members.remove(&holder);
+        self.by_email.remove(email);
     }
 
     pub fn has_staff(&self) -> bool {

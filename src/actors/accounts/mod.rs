@@ -6,8 +6,12 @@
 //! actor hears of anything, so logins do not stand in line behind each other's hashing. Staff and
 //! customers share one set of e-mail addresses and one login.
 
+mod api_keys;
 mod book;
+mod invitations;
+mod members;
 mod owner;
+mod register;
 mod sessions;
 mod staff;
 pub mod throttle;
@@ -16,6 +20,8 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub use api_keys::NewKey;
+pub use invitations::token_context;
 pub use sessions::Grant;
 pub use token::Token;
 
@@ -23,13 +29,18 @@ use super::clock::{Clock, Ids};
 use super::engine::Service;
 use super::pools::{PoolError, Secrets};
 use super::settle::Ticket;
+use crate::domain::permission::{Permission, Permissions};
 use crate::domain::staff::{PASSWORD_LENGTH, Role};
-use crate::domain::{CustomerId, Span, StaffId};
+use crate::domain::{ApiKeyId, CustomerId, Span, StaffId};
+use crate::secrets::Vault;
+use crate::storage::records::TokenHolder;
 use crate::storage::{Committer, Store, StoreError};
 use arc_swap::ArcSwapOption;
 use book::Book;
-use owner::{Answer, Message, Owner, Parts};
+use owner::{Answer, Job, Message, Owner, Parts};
 use ractor::ActorRef;
+use register::Register;
+use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use token::hash_of;
 use tokio::sync::oneshot;
@@ -50,6 +61,12 @@ pub enum AccountError {
     WrongCredentials,
     #[error("the token is not valid, or not any more")]
     InvalidToken,
+    #[error("there is nothing of that name")]
+    NoSuch,
+    #[error("this is the last administrator: make somebody else one first")]
+    LastAdmin,
+    #[error("there are too many of these already: remove some first")]
+    TooMany,
     #[error("too many passwords are being checked")]
     Busy,
     /// Nothing that was asked may be taken as done.
@@ -83,6 +100,7 @@ impl Default for AccountSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     Staff(StaffCaller),
+    Key(KeyCaller),
     Customer(CustomerCaller),
 }
 
@@ -91,6 +109,21 @@ pub struct StaffCaller {
     pub staff: StaffId,
     pub role: Role,
     pub email: Arc<str>,
+}
+
+/// A program with an API key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyCaller {
+    pub key: ApiKeyId,
+    pub scopes: Permissions,
+    /// Whoever made the key, which may do no more than they may.
+    pub maker: StaffCaller,
+}
+
+impl KeyCaller {
+    pub fn may(&self, permission: Permission) -> bool {
+        self.scopes.contains(permission) && self.maker.role.may(permission)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +144,8 @@ pub struct Accounts {
 
 struct Shared {
     book: RwLock<Book>,
+    register: RwLock<Register>,
+    vault: Vault,
     store: Arc<dyn Store>,
     secrets: Secrets,
     clock: Arc<dyn Clock>,
@@ -123,11 +158,14 @@ impl Accounts {
     pub fn new(
         store: Arc<dyn Store>,
         secrets: Secrets,
+        vault: Vault,
         clock: Arc<dyn Clock>,
         settings: AccountSettings,
     ) -> Accounts {
-        let (book, ids) = (RwLock::default(), Ids::new(Arc::clone(&clock)));
-        let shared = Arc::new(Shared { book, store, secrets, clock, ids, settings });
+        let (book, register) = (RwLock::default(), RwLock::default());
+        let ids = Ids::new(Arc::clone(&clock));
+        let shared = Shared { book, register, vault, store, secrets, clock, ids, settings };
+        let shared = Arc::new(shared);
         Accounts { shared, mailbox: Arc::default() }
     }
 
@@ -145,10 +183,35 @@ impl Accounts {
         )
     }
 
-    /// Whose access token this is. Looks into memory only.
+    /// Whose access token or API key this is. Looks into memory only.
     pub fn authenticate(&self, token: &str) -> Option<Caller> {
-        let hash = hash_of(token)?;
-        self.shared.book().caller(&hash, self.shared.clock.now()).cloned()
+        let (hash, now) = (hash_of(token)?, self.shared.clock.now());
+        let book = self.shared.book();
+        if let Some(caller) = book.caller(&hash, now) {
+            return Some(caller.clone());
+        }
+        let register = self.shared.register();
+        let key = register.use_key(&hash, now)?;
+        let maker = book.member(TokenHolder::Staff(key.made_by))?;
+        let Caller::Staff(maker) = maker.clone() else { return None };
+        Some(Caller::Key(KeyCaller { key: key.id, scopes: key.scopes, maker }))
+    }
+
+    /// Has the one writer do something. What it says is durable.
+    async fn write<T, F>(
+        &self,
+        job: impl FnOnce(Parts) -> F + Send + 'static,
+    ) -> Result<T, AccountError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, AccountError>> + Send + 'static,
+    {
+        let job = |reply| {
+            let job: Job =
+                Box::new(|parts| Box::pin(async { owner::answer(job(parts).await, reply) }));
+            Message::Job(job)
+        };
+        self.ask(job).await
     }
 
     /// A sender that was dropped says that nobody can answer: the actor died, or the shop goes down.
@@ -170,9 +233,20 @@ impl Shared {
         change(&mut self.book.write().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn register(&self) -> RwLockReadGuard<'_, Register> {
+        self.register.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change_register<R>(&self, change: impl FnOnce(&mut Register) -> R) -> R {
+        change(&mut self.register.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn load(&self) -> Result<(), StoreError> {
-        let loaded = Book::load(&*self.store.snapshot()?, self.clock.now())?;
+        let snapshot = self.store.snapshot()?;
+        let loaded = Book::load(&*snapshot, self.clock.now())?;
+        let register = Register::load(&*snapshot)?;
         self.change(|book| *book = loaded);
+        self.change_register(|own| *own = register);
         Ok(())
     }
 }

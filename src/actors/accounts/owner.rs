@@ -10,6 +10,8 @@ use crate::domain::{StaffId, Timestamp};
 use crate::storage::records::TokenHolder;
 use crate::storage::{Batch, CommitError, Committer};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -35,9 +37,14 @@ pub(super) enum Message {
         hash: TokenHash,
         reply: Answer<()>,
     },
+    Job(Job),
     /// Removes what has run out.
     Sweep,
 }
+
+/// Something that only the one writer may do; it answers by itself, and says whether memory may have
+/// parted from the store.
+pub(super) type Job = Box<dyn FnOnce(Parts) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send>;
 
 /// The one writer of accounts.
 pub(super) struct Owner;
@@ -78,7 +85,11 @@ impl Actor for Owner {
             }
             Message::Refresh { hash, reply } => answer(parts.refresh(hash).await, reply),
             Message::Logout { hash, reply } => answer(parts.logout(hash).await, reply),
-            Message::Sweep => parts.sweep().await == Err(AccountError::Unavailable),
+            Message::Job(job) => job(parts.clone()).await,
+            Message::Sweep => {
+                let swept = [parts.sweep().await, parts.tidy_register().await];
+                swept.contains(&Err(AccountError::Unavailable))
+            }
         };
         if failed {
             // A commit of which nothing is known: the store says what became of it.
@@ -89,7 +100,7 @@ impl Actor for Owner {
 }
 
 /// Sends the answer; says whether memory may have parted from the store.
-fn answer<T>(result: Result<T, AccountError>, reply: Answer<T>) -> bool {
+pub(super) fn answer<T>(result: Result<T, AccountError>, reply: Answer<T>) -> bool {
     let failed = matches!(result, Err(AccountError::Unavailable));
     let _ = reply.send(result);
     failed

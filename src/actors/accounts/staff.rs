@@ -86,7 +86,14 @@ impl Parts {
         }
         let (id, now) = (self.shared.ids.staff(), self.now());
         let created = StaffEvent::Created { email: email.clone(), role, at: now };
-        let staff = Staff { email, role, password_hash, created_at: now, updated_at: now };
+        let staff = Staff {
+            email,
+            role,
+            password_hash,
+            removed_at: None,
+            created_at: now,
+            updated_at: now,
+        };
         let mut batch = Batch::new();
         batch.fact(now, Fact::Staff(id, created), vec![]);
         batch.put(EntityKey::Staff(id), 0, &staff);

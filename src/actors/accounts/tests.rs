@@ -9,6 +9,7 @@ use crate::actors::directory::Directory;
 use crate::actors::pools::{Password, PoolSizes, Pools};
 use crate::actors::settle;
 use crate::domain::Timestamp;
+use crate::secrets::{ShopKey, Vault};
 use crate::storage::Table;
 use crate::storage::memory::{Fault, MemoryStore};
 use futures_util::future::join_all;
@@ -47,7 +48,8 @@ impl Rig {
         })
         .unwrap();
         let settings = AccountSettings::default();
-        let accounts = Accounts::new(as_store, secrets, clock.clone(), settings);
+        let vault = Vault::with_key(&*store, ShopKey::from_bytes([5; 32])).unwrap();
+        let accounts = Accounts::new(as_store, secrets, vault, clock.clone(), settings);
         let parts = Parts { shared: Arc::clone(&accounts.shared), committer };
         let (mailbox, _) = Actor::spawn(None, Owner, parts).await.unwrap();
         accounts.mailbox.store(Some(Arc::new(mailbox)));

@@ -7,11 +7,13 @@
 //! state. A commit that failed and turns out to be there after all shows as a gap in the numbers;
 //! what it touched is then loaded from the store, which may be some groups ahead.
 
+mod audit;
 mod catalog;
 mod levels;
 mod orders;
 mod shelf;
 
+pub use audit::{Acts, AuditFilter};
 pub use catalog::{Catalog, CatalogCell, CategoryNode, Versioned};
 pub use levels::Levels;
 pub use orders::{OrderFilter, OrderSummary, Orders};

@@ -1,15 +1,17 @@
 //! The gate behind which all routes are: it finds out who asks and what the table says of it, and
 //! only then lets a request through to its handler, which gets its caller from here and nowhere else.
 
+use super::audit::Asked;
 use super::rules::{Found, ROWS, Row, Rule, Rules};
 use super::{Admitted, Caller};
 use crate::http::app::App;
+use crate::http::layers::detached;
 use crate::http::problem::{ApiError, not_allowed};
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::http::{Method, Request};
 use axum::response::{IntoResponse, Response};
-use futures_util::future::Either;
+use futures_util::future::{BoxFuture, Either};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -75,26 +77,38 @@ pub struct Gated<S> {
     gate: Gate,
 }
 
+type Answer = Result<Response, Infallible>;
+
 impl<S> Service<Request<Body>> for Gated<S>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Response, Infallible>>, S::Future>;
+    type Future = Either<Either<Ready<Answer>, S::Future>, BoxFuture<'static, Answer>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        match self.gate.admit(&request) {
-            Ok(admitted) => {
-                request.extensions_mut().insert(admitted);
-                Either::Right(self.inner.call(request))
-            }
-            Err(refusal) => Either::Left(ready(Ok(*refusal))),
-        }
+        let admitted = match self.gate.admit(&request) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Either::Left(Either::Left(ready(Ok(*refusal)))),
+        };
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let route = route.as_ref().map(MatchedPath::as_str).unwrap_or_default();
+        let asked = Asked::of(&admitted.caller, &request, route, &self.gate.app);
+        request.extensions_mut().insert(admitted);
+        let answer = self.inner.call(request);
+        let Some(asked) = asked else { return Either::Left(Either::Right(answer)) };
+        // Whoever hangs up, what is changed is noted.
+        let app = self.gate.app.clone();
+        Either::Right(Box::pin(detached(async move {
+            let response = answer.await.unwrap_or_else(|never| match never {});
+            Ok(asked.answered(response, &app).await)
+        })))
     }
 }
 

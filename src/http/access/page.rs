@@ -2,10 +2,10 @@
 
 use super::Caller;
 use super::rules::{ROWS, Rule};
-use crate::actors::accounts::{CustomerCaller, StaffCaller};
-use crate::domain::permission::Permission;
+use crate::actors::accounts::{CustomerCaller, KeyCaller, StaffCaller};
+use crate::domain::permission::{Permission, Permissions};
 use crate::domain::staff::Role;
-use crate::domain::{CustomerId, StaffId};
+use crate::domain::{ApiKeyId, CustomerId, StaffId};
 use std::fmt::Write;
 
 /// A column of the table.
@@ -16,6 +16,9 @@ pub enum Asker {
     OtherCustomer,
     Staff,
     Admin,
+    /// An API key that lacks the scope.
+    KeyWithout,
+    KeyWith,
 }
 
 /// What somebody is told.
@@ -29,8 +32,15 @@ pub enum Cell {
 }
 
 impl Asker {
-    pub const ALL: [Asker; 5] =
-        [Asker::Nobody, Asker::Customer, Asker::OtherCustomer, Asker::Staff, Asker::Admin];
+    pub const ALL: [Asker; 7] = [
+        Asker::Nobody,
+        Asker::Customer,
+        Asker::OtherCustomer,
+        Asker::Staff,
+        Asker::Admin,
+        Asker::KeyWithout,
+        Asker::KeyWith,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -39,6 +49,8 @@ impl Asker {
             Asker::OtherCustomer => "other customer",
             Asker::Staff => "staff",
             Asker::Admin => "admin",
+            Asker::KeyWithout => "key without scope",
+            Asker::KeyWith => "key with scope",
         }
     }
 
@@ -46,7 +58,11 @@ impl Asker {
     fn example(self) -> Caller {
         let staff = |role| {
             let (staff, email) = (StaffId::from_bytes([1; 16]), "".into());
-            Caller::Staff(StaffCaller { staff, role, email })
+            StaffCaller { staff, role, email }
+        };
+        let key = |scopes| {
+            let (key, maker) = (ApiKeyId::from_bytes([1; 16]), staff(Role::Admin));
+            Caller::Key(KeyCaller { key, scopes, maker })
         };
         match self {
             Asker::Nobody => Caller::Nobody,
@@ -55,8 +71,10 @@ impl Asker {
                 email: "".into(),
                 is_verified: true,
             }),
-            Asker::Staff => staff(Role::Staff),
-            Asker::Admin => staff(Role::Admin),
+            Asker::Staff => Caller::Staff(staff(Role::Staff)),
+            Asker::Admin => Caller::Staff(staff(Role::Admin)),
+            Asker::KeyWithout => key(Permissions::default()),
+            Asker::KeyWith => key(Permission::all().collect()),
         }
     }
 }
@@ -144,9 +162,10 @@ mod tests {
         let closed = Rule::May(Permission::AuditRead);
         let cells = Asker::ALL.map(|asker| closed.cell(asker));
         let no = Cell::No(403);
-        assert_eq!(cells, [Cell::No(401), no, no, no, Cell::Yes]);
+        assert_eq!(cells, [Cell::No(401), no, no, no, Cell::Yes, no, Cell::Yes]);
         let own = Rule::Own(Permission::OrdersRead);
         let cells = Asker::ALL.map(|asker| own.cell(asker));
-        assert_eq!(cells, [Cell::No(401), Cell::Own, Cell::No(404), Cell::Yes, Cell::Yes]);
+        let (yes, not_theirs) = (Cell::Yes, Cell::No(404));
+        assert_eq!(cells, [Cell::No(401), Cell::Own, not_theirs, yes, yes, no, yes]);
     }
 }

@@ -98,6 +98,18 @@ pub const ROWS: &[Row] = &[
     row("POST", "/v1/auth/login", Open),
     row("POST", "/v1/auth/refresh", Open),
     row("POST", "/v1/auth/logout", LoggedIn),
+    // Staff, and the programs that act for them.
+    row("GET", "/v1/staff", May(P::StaffWrite)),
+    row("PUT", "/v1/staff/{staffId}", May(P::StaffWrite)),
+    row("DELETE", "/v1/staff/{staffId}", May(P::StaffWrite)),
+    row("GET", "/v1/staff/invitations", May(P::StaffWrite)),
+    row("POST", "/v1/staff/invitations", May(P::StaffWrite)),
+    row("DELETE", "/v1/staff/invitations/{invitationId}", May(P::StaffWrite)),
+    row("POST", "/v1/staff/invitations/accept", Open),
+    row("GET", "/v1/api-keys", May(P::KeysWrite)),
+    row("POST", "/v1/api-keys", May(P::KeysWrite)),
+    row("DELETE", "/v1/api-keys/{keyId}", May(P::KeysWrite)),
+    row("GET", "/v1/audit", May(P::AuditRead)),
     // The log and machines.
     row("GET", "/v1/events", May(P::EventsRead)),
     row("GET", "/v1/events/stream", May(P::EventsRead)),
@@ -117,6 +129,9 @@ impl Rule {
                 return match caller {
                     Caller::Nobody => Err(ApiError::Unauthenticated),
                     Caller::Customer(_) | Caller::Staff(_) => Ok(()),
+                    Caller::Key(_) => {
+                        Err(ApiError::Forbidden { needs: "an API key has no account".into() })
+                    }
                     Caller::Cart(_) => Err(ApiError::Forbidden { needs: "log in first".into() }),
                 };
             }
@@ -128,7 +143,7 @@ impl Rule {
             Caller::Nobody => return Err(ApiError::Unauthenticated),
             Caller::Customer(_) => is_owned,
             Caller::Cart(_) => is_carts,
-            Caller::Staff(_) => caller.may(permission),
+            Caller::Staff(_) | Caller::Key(_) => caller.may(permission),
         };
         if is_admitted {
             return Ok(());

@@ -81,7 +81,7 @@ fn tokens(grant: &Grant) -> Response {
     response
 }
 
-fn problem(error: AccountError) -> ApiError {
+pub(super) fn problem(error: AccountError) -> ApiError {
     match error {
         AccountError::WrongCredentials => ApiError::BadCredentials,
         AccountError::InvalidToken => ApiError::InvalidToken,
@@ -92,5 +92,10 @@ fn problem(error: AccountError) -> ApiError {
         AccountError::EmailTaken => {
             ApiError::Conflict { code: "email_taken", detail: error.to_string() }
         }
+        AccountError::NoSuch => ApiError::NotFound { what: "account, key or invitation" },
+        AccountError::LastAdmin => {
+            ApiError::Conflict { code: "last_admin", detail: error.to_string() }
+        }
+        AccountError::TooMany => ApiError::Rule { code: "too_many", detail: error.to_string() },
     }
 }

@@ -1,6 +1,8 @@
 //! The API, version 1.
 
 pub mod dto;
+mod api_keys;
+mod audit;
 mod auth;
 mod products;
 mod images;
@@ -13,6 +15,7 @@ mod events;
 mod inventory;
 mod machines;
 mod orders;
+mod staff;
 mod test_payments;
 
 pub use carts::checkout_render;
@@ -40,6 +43,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(orders::routes())
         .merge(test_payments::routes())
         .merge(auth::routes())
+        .merge(staff::routes())
+        .merge(api_keys::routes())
+        .merge(audit::routes())
         .merge(events::routes())
         .merge(machines::routes())
 }

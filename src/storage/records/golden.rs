@@ -5,8 +5,8 @@
 //! which stay and are read through `upgrade`.
 
 use super::{
-    Answer, Body, CustomerRow, KeyRing, KeyRow, LoggedFact, PackedText, PersonRow, Reservation,
-    Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
+    Answer, ApiKeyRow, Body, CustomerRow, InvitationRow, KeyRing, KeyRow, LoggedFact, PackedText,
+    PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -20,15 +20,16 @@ use crate::domain::order::{
     RefundState, Units,
 };
 use crate::domain::payment::{Payment, PaymentEvent, PaymentState};
+use crate::domain::permission::{Permission, Permissions};
 use crate::domain::pricing::LineTotals;
 use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::shipping::ShippingOption;
-use crate::domain::staff::{Role, Staff, StaffEvent};
+use crate::domain::staff::{Act, ApiKey, Invitation, Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, PersonId, ProductId,
-    RefundId, Sealed, Sku, StaffId, Timestamp,
+    Address, ApiKeyId, CartId, Currency, CustomerId, InvitationId, Money, OrderId, PaymentId,
+    PersonId, ProductId, RefundId, Sealed, Sku, StaffId, Timestamp,
 };
 use crate::storage::codec::Stored;
 use std::fmt::{Debug, Write};
@@ -79,6 +80,8 @@ const REFUND: RefundId = RefundId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00refundr
 const PERSON: PersonId = PersonId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00personpers");
 const STAFF: StaffId = StaffId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00staffstaff");
 
+const API_KEY: ApiKeyId = ApiKeyId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00apikeyapik");
+const INVITATION: InvitationId = InvitationId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00invitation");
 const CUSTOMER: CustomerId = CustomerId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00customercu");
 
 fn usd(minor: i64) -> Money {
@@ -396,11 +399,46 @@ fn staff_keep_their_bytes() {
         email: "ada@example.com".into(),
         role,
         password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
+        removed_at: None,
         created_at: NOON,
         updated_at: LATER,
     };
-    let samples = [("staff", member(Role::Staff)), ("admin", member(Role::Admin))];
+    let removed = Staff { removed_at: Some(LATER), ..member(Role::Staff) };
+    let samples =
+        [("staff", member(Role::Staff)), ("admin", member(Role::Admin)), ("removed", removed)];
     check(1, include_str!("golden/staff.v1.hex"), &samples);
+}
+
+#[test]
+fn ways_in_keep_their_bytes() {
+    let key = |expires_at, used_at| ApiKeyRow {
+        key: ApiKey {
+            id: API_KEY,
+            name: "warehouse".into(),
+            scopes: scopes(),
+            made_by: STAFF,
+            made_at: NOON,
+            expires_at,
+            used_at,
+        },
+        hash: [9; 32],
+    };
+    let keys = [("lasting", key(None, None)), ("used", key(Some(LATER), Some(NOON)))];
+    check(1, include_str!("golden/api_key.v1.hex"), &keys);
+    let invitation = Invitation {
+        id: INVITATION,
+        email: "eve@example.com".into(),
+        role: Role::Staff,
+        made_by: STAFF,
+        made_at: NOON,
+        expires_at: LATER,
+    };
+    let invitations = [("staff", InvitationRow { invitation, hash: [9; 32] })];
+    check(1, include_str!("golden/invitation.v1.hex"), &invitations);
+}
+
+fn scopes() -> Permissions {
+    [Permission::ProductsRead, Permission::InventoryWrite].into_iter().collect()
 }
 
 #[test]
@@ -638,6 +676,50 @@ fn other_facts() -> Vec<(&'static str, Fact)> {
             }),
         ),
         ("staff, password changed", staff(StaffEvent::PasswordChanged { at: NOON })),
+        ("staff, role changed", staff(StaffEvent::RoleChanged { role: Role::Staff, at: NOON })),
+        ("staff, removed", staff(StaffEvent::Removed { at: NOON })),
+        (
+            "staff, invited",
+            staff(StaffEvent::Invited {
+                invitation: INVITATION,
+                email: "eve@example.com".into(),
+                role: Role::Staff,
+                token: Sealed::from_bytes(vec![7; 40]),
+                expires_at: LATER,
+                at: NOON,
+            }),
+        ),
+        (
+            "staff, invitation withdrawn",
+            staff(StaffEvent::InvitationWithdrawn { invitation: INVITATION, at: NOON }),
+        ),
+        (
+            "staff, key made",
+            staff(StaffEvent::KeyMade {
+                key: API_KEY,
+                name: "warehouse".into(),
+                scopes: scopes(),
+                expires_at: Some(LATER),
+                at: NOON,
+            }),
+        ),
+        ("staff, key revoked", staff(StaffEvent::KeyRevoked { key: API_KEY, at: NOON })),
+        ("staff, second factor set", staff(StaffEvent::SecondFactorSet { at: NOON })),
+        ("staff, second factor removed", staff(StaffEvent::SecondFactorRemoved { at: NOON })),
+        ("staff, recovery code used", staff(StaffEvent::RecoveryCodeUsed { left: 9, at: NOON })),
+        (
+            "staff, acted",
+            staff(StaffEvent::Acted(Act {
+                method: "POST".into(),
+                route: "/v1/orders/{orderId}/cancel".into(),
+                path: "/v1/orders/order-1/cancel".into(),
+                key: Some(API_KEY),
+                address: Some("192.0.2.7".into()),
+                request_id: "req-1".into(),
+                status: 200,
+                at: NOON,
+            })),
+        ),
         (
             "customer, registered",
             customer(CustomerEvent::Registered { profile: sealed_profile(), at: NOON }),

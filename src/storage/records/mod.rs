@@ -11,6 +11,7 @@
 
 mod value;
 
+mod access;
 mod cart;
 mod catalog;
 mod customer;
@@ -26,6 +27,7 @@ mod staff;
 mod stock;
 mod tokens;
 
+pub use access::{ApiKeyRow, InvitationRow};
 pub use customer::CustomerRow;
 pub use event::LoggedFact;
 pub use idempotency::{Answer, Body, KeyRow};

@@ -2,8 +2,8 @@
 //! the types promise and nothing more: states that no rule leads to must be kept as well.
 
 use super::{
-    Answer, Body, CustomerRow, KeyRing, KeyRow, LoggedFact, PackedText, PersonRow, Reservation,
-    Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
+    Answer, ApiKeyRow, Body, CustomerRow, InvitationRow, KeyRing, KeyRow, LoggedFact, PackedText,
+    PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -17,15 +17,16 @@ use crate::domain::order::{
     RefundState, Units,
 };
 use crate::domain::payment::{Payment, PaymentEvent, PaymentState};
+use crate::domain::permission::{Permission, Permissions};
 use crate::domain::pricing::LineTotals;
 use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::shipping::ShippingOption;
-use crate::domain::staff::{Role, Staff, StaffEvent};
+use crate::domain::staff::{Act, ApiKey, Invitation, Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    Address, CartId, Currency, CustomerId, Money, OrderId, PaymentId, PersonId, ProductId,
-    RefundId, Region, Sealed, Sku, StaffId, Timestamp,
+    Address, ApiKeyId, CartId, Currency, CustomerId, InvitationId, Money, OrderId, PaymentId,
+    PersonId, ProductId, RefundId, Region, Sealed, Sku, StaffId, Timestamp,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -513,10 +514,11 @@ prop_compose! {
         email in texts(),
         role in roles(),
         password_hash in texts(),
+        removed_at in of(times()),
         created_at in times(),
         updated_at in times(),
     ) -> Staff {
-        Staff { email, role, password_hash, created_at, updated_at }
+        Staff { email, role, password_hash, removed_at, created_at, updated_at }
     }
 }
 
@@ -528,7 +530,83 @@ fn staff_events() -> impl Strategy<Value = StaffEvent> {
             at
         }),
         times().prop_map(|at| StaffEvent::PasswordChanged { at }),
+        (roles(), times()).prop_map(|(role, at)| StaffEvent::RoleChanged { role, at }),
+        times().prop_map(|at| StaffEvent::Removed { at }),
+        (invitations(), sealed(), times()).prop_map(|(invitation, token, at)| {
+            let Invitation { id, email, role, expires_at, .. } = invitation;
+            StaffEvent::Invited { invitation: id, email, role, token, expires_at, at }
+        }),
+        (any::<[u8; 16]>(), times()).prop_map(|(id, at)| StaffEvent::InvitationWithdrawn {
+            invitation: InvitationId::from_bytes(id),
+            at
+        }),
+        api_keys().prop_map(|key| {
+            let ApiKey { id, name, scopes, made_at, expires_at, .. } = key;
+            StaffEvent::KeyMade { key: id, name, scopes, expires_at, at: made_at }
+        }),
+        (any::<[u8; 16]>(), times())
+            .prop_map(|(id, at)| StaffEvent::KeyRevoked { key: ApiKeyId::from_bytes(id), at }),
+        times().prop_map(|at| StaffEvent::SecondFactorSet { at }),
+        times().prop_map(|at| StaffEvent::SecondFactorRemoved { at }),
+        (any::<u32>(), times()).prop_map(|(left, at)| StaffEvent::RecoveryCodeUsed { left, at }),
+        acts().prop_map(StaffEvent::Acted),
     ]
+}
+
+fn scopes() -> impl Strategy<Value = Permissions> {
+    let all: Vec<Permission> = Permission::all().collect();
+    vec(select(all), 0..4).prop_map(|some| some.into_iter().collect())
+}
+
+prop_compose! {
+    fn api_keys()(
+        id: [u8; 16],
+        name in texts(),
+        scopes in scopes(),
+        made_by in staff_ids(),
+        made_at in times(),
+        expires_at in of(times()),
+        used_at in of(times()),
+    ) -> ApiKey {
+        let id = ApiKeyId::from_bytes(id);
+        ApiKey { id, name, scopes, made_by, made_at, expires_at, used_at }
+    }
+}
+
+pub(super) fn api_key_rows() -> impl Strategy<Value = ApiKeyRow> {
+    (api_keys(), any::<[u8; 32]>()).prop_map(|(key, hash)| ApiKeyRow { key, hash })
+}
+
+prop_compose! {
+    fn invitations()(
+        id: [u8; 16],
+        email in texts(),
+        role in roles(),
+        made_by in staff_ids(),
+        made_at in times(),
+        expires_at in times(),
+    ) -> Invitation {
+        Invitation { id: InvitationId::from_bytes(id), email, role, made_by, made_at, expires_at }
+    }
+}
+
+pub(super) fn invitation_rows() -> impl Strategy<Value = InvitationRow> {
+    (invitations(), any::<[u8; 32]>())
+        .prop_map(|(invitation, hash)| InvitationRow { invitation, hash })
+}
+
+prop_compose! {
+    fn acts()(
+        texts in [texts(), texts(), texts(), texts()],
+        key in of(any::<[u8; 16]>()),
+        address in of(texts()),
+        status: u16,
+        at in times(),
+    ) -> Act {
+        let [method, route, path, request_id] = texts;
+        let key = key.map(ApiKeyId::from_bytes);
+        Act { method, route, path, key, address, request_id, status, at }
+    }
 }
 
 fn sealed_profiles() -> impl Strategy<Value = SealedProfile> {

@@ -2,7 +2,8 @@
 
 use super::strategies::*;
 use super::{
-    CustomerRow, KeyRing, KeyRow, LoggedFact, PackedText, PersonRow, Reservation, TokenRow,
+    ApiKeyRow, CustomerRow, InvitationRow, KeyRing, KeyRow, LoggedFact, PackedText, PersonRow,
+    Reservation, TokenRow,
 };
 use crate::domain::Address;
 use crate::domain::cart::Cart;
@@ -138,6 +139,16 @@ proptest! {
     }
 
     #[test]
+    fn an_api_key_comes_back(value in api_key_rows(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
+    fn an_invitation_comes_back(value in invitation_rows(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
     fn a_persons_key_comes_back(value in person_rows(), place: Index, byte: u8) {
         holds(value, place, byte)?;
     }
@@ -162,6 +173,8 @@ proptest! {
         withstands::<LoggedFact>(&bytes)?;
         withstands::<KeyRow>(&bytes)?;
         withstands::<TokenRow>(&bytes)?;
+        withstands::<ApiKeyRow>(&bytes)?;
+        withstands::<InvitationRow>(&bytes)?;
         withstands::<PersonRow>(&bytes)?;
         withstands::<Contact>(&bytes)?;
         withstands::<Address>(&bytes)?;

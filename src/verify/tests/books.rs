@@ -200,6 +200,7 @@ impl<S: Store> Books<S> {
             email: email.into(),
             role: Role::Admin,
             password_hash: "$argon2id$".into(),
+            removed_at: None,
             created_at: self.now,
             updated_at: self.now,
         };

@@ -10,6 +10,7 @@ use crate::domain::event::{EntityKey, Event, Fact};
 use crate::domain::grouping::{GroupingEvent, Members};
 use crate::domain::order::{CancelReason, OrderEvent, Placed};
 use crate::domain::payment::PaymentEvent;
+use crate::domain::permission::Permission;
 use crate::domain::staff::StaffEvent;
 use crate::domain::stock::StockEvent;
 use crate::http::json::{MoneyJson, Time};
@@ -241,7 +242,28 @@ fn grouping(fact: &GroupingEvent) -> Value {
 fn staff(fact: &StaffEvent) -> Value {
     match fact {
         StaffEvent::Created { email, role, .. } => json!({ "email": email, "role": role.name() }),
-        StaffEvent::PasswordChanged { .. } => json!({}),
+        StaffEvent::PasswordChanged { .. } => json!({ "change": "password_changed" }),
+        StaffEvent::RoleChanged { role, .. } => {
+            json!({ "change": "role_changed", "role": role.name() })
+        }
+        StaffEvent::SecondFactorSet { .. } => json!({ "change": "second_factor_set" }),
+        StaffEvent::SecondFactorRemoved { .. } => json!({ "change": "second_factor_removed" }),
+        StaffEvent::RecoveryCodeUsed { left, .. } => {
+            json!({ "change": "recovery_code_used", "left": left })
+        }
+        StaffEvent::Invited { invitation, email, role, .. } => {
+            json!({ "invitationId": invitation.to_string(), "email": email, "role": role.name() })
+        }
+        StaffEvent::InvitationWithdrawn { invitation, .. } => {
+            json!({ "invitationId": invitation.to_string() })
+        }
+        StaffEvent::KeyMade { key, name, scopes, .. } => json!({
+            "keyId": key.to_string(), "name": name,
+            "scopes": scopes.iter().map(Permission::name).collect::<Vec<_>>(),
+        }),
+        StaffEvent::KeyRevoked { key, .. } => json!({ "keyId": key.to_string() }),
+        // From where is for those who may read the audit log.
+        StaffEvent::Removed { .. } | StaffEvent::Acted(_) => json!({}),
     }
 }
 
@@ -324,6 +346,7 @@ mod tests {
             updated_at: at(),
         };
         let staff = StaffId::from_bytes([6; 16]);
+        let key = crate::domain::ApiKeyId::from_bytes([8; 16]);
         let created = StaffEvent::Created { email: "a@b".into(), role: Role::Admin, at: at() };
         let content = Box::new(content("kettle", "A", 100));
         let mut facts: Vec<Fact> = vec![
@@ -337,6 +360,12 @@ mod tests {
             Fact::Grouping(GroupingEvent::CategoryDeleted { handle: "kitchen".into() }),
             Fact::Staff(staff, created),
             Fact::Staff(staff, StaffEvent::PasswordChanged { at: at() }),
+            Fact::Staff(staff, StaffEvent::RoleChanged { role: Role::Staff, at: at() }),
+            Fact::Staff(staff, StaffEvent::Removed { at: at() }),
+            Fact::Staff(staff, StaffEvent::KeyRevoked { key, at: at() }),
+            Fact::Staff(staff, StaffEvent::SecondFactorSet { at: at() }),
+            Fact::Staff(staff, StaffEvent::SecondFactorRemoved { at: at() }),
+            Fact::Staff(staff, StaffEvent::RecoveryCodeUsed { left: 3, at: at() }),
         ];
         facts.extend(cart_facts.map(|fact| Fact::Cart(cart, fact)));
         facts.extend(order_facts.map(|fact| Fact::Order(order, fact)));

@@ -2,6 +2,7 @@
 //! becomes or comes from the types of the domain. Nothing here asks a store or a clock.
 
 pub mod address;
+pub mod audit;
 pub mod auth;
 pub mod cart;
 pub mod category;
@@ -13,6 +14,7 @@ pub mod order;
 pub mod payment;
 pub mod product;
 pub mod search;
+pub mod staff;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,0 +1,124 @@
+//! Members of staff after they came: what they may, and how they leave. There is always an admin.
+
+use super::owner::Parts;
+use super::token::TokenHash;
+use super::{AccountError, Accounts};
+use crate::domain::StaffId;
+use crate::domain::event::{EntityKey, Fact};
+use crate::domain::staff::{Role, Staff, StaffEvent};
+use crate::storage::records::TokenHolder;
+use crate::storage::{Batch, StoreError, Table};
+
+impl Accounts {
+    /// All members who did not leave, oldest first.
+    pub fn members(&self) -> Result<Vec<(StaffId, Staff)>, StoreError> {
+        Ok(self.all_members()?.into_iter().filter(|(_, own)| own.removed_at.is_none()).collect())
+    }
+
+    /// All members there ever were, oldest first.
+    pub fn all_members(&self) -> Result<Vec<(StaffId, Staff)>, StoreError> {
+        let mut members = Vec::new();
+        self.shared.store.snapshot()?.load_all(Table::Staff, |key, _, staff: Staff| {
+            if let Ok(id) = key.try_into() {
+                members.push((StaffId::from_bytes(id), staff));
+            }
+        })?;
+        Ok(members)
+    }
+
+    /// Gives a member another role, and ends all their logins.
+    pub async fn change_role(&self, id: StaffId, role: Role) -> Result<Staff, AccountError> {
+        self.write(move |parts| async move { parts.change_role(id, role).await }).await
+    }
+
+    /// Lets a member go: all their logins, API keys and invitations end at once.
+    pub async fn remove_member(&self, id: StaffId) -> Result<(), AccountError> {
+        self.write(move |parts| async move { parts.remove_member(id).await }).await
+    }
+}
+
+impl Parts {
+    /// The row of a member who did not leave, and its version.
+    pub(super) fn member(&self, id: StaffId) -> Result<(u64, Staff), AccountError> {
+        let loaded = self.shared.store.snapshot().and_then(|all| all.load(&EntityKey::Staff(id)));
+        match loaded {
+            Ok(Some((version, staff))) => {
+                let staff: Staff = staff;
+                let is_there = staff.removed_at.is_none();
+                if is_there { Ok((version, staff)) } else { Err(AccountError::NoSuch) }
+            }
+            Ok(None) => Err(AccountError::NoSuch),
+            Err(error) => {
+                tracing::error!(%error, staff.id = %id, "a member of staff cannot be read");
+                Err(AccountError::Unavailable)
+            }
+        }
+    }
+
+    /// The tokens of all logins of a holder.
+    pub(super) fn tokens_of(&self, holder: TokenHolder) -> Vec<TokenHash> {
+        let book = self.shared.book();
+        // None may stay: all of them are surplus.
+        let families = book.surplus(holder, 1);
+        families.iter().flat_map(|family| book.tokens_of(family)).collect()
+    }
+
+    async fn change_role(&self, id: StaffId, role: Role) -> Result<Staff, AccountError> {
+        let (version, staff) = self.member(id)?;
+        if staff.role == role {
+            return Ok(staff);
+        }
+        if staff.role == Role::Admin && self.shared.book().admins() <= 1 {
+            return Err(AccountError::LastAdmin);
+        }
+        let now = self.now();
+        let staff = Staff { role, updated_at: now, ..staff };
+        let ended = self.tokens_of(TokenHolder::Staff(id));
+        let mut batch = Batch::new();
+        batch.fact(now, Fact::Staff(id, StaffEvent::RoleChanged { role, at: now }), vec![]);
+        batch.put(EntityKey::Staff(id), version, &staff);
+        self.shared.book().write_removal(&ended, &mut batch);
+        self.commit(batch).await?;
+        self.shared.change(|book| {
+            book.remove_tokens(&ended);
+            book.add_staff(id, &staff);
+        });
+        Ok(staff)
+    }
+
+    async fn remove_member(&self, id: StaffId) -> Result<(), AccountError> {
+        let (version, staff) = self.member(id)?;
+        if staff.role == Role::Admin && self.shared.book().admins() <= 1 {
+            return Err(AccountError::LastAdmin);
+        }
+        let now = self.now();
+        let email = staff.email.clone();
+        let gone =
+            Staff { password_hash: String::new(), removed_at: Some(now), updated_at: now, ..staff };
+        let holder = TokenHolder::Staff(id);
+        let ended = self.tokens_of(holder);
+        let (keys, invitations) = self.shared.register().made_by(id);
+        let mut batch = Batch::new();
+        for key in &keys {
+            let revoked = StaffEvent::KeyRevoked { key: *key, at: now };
+            batch.fact(now, Fact::Staff(id, revoked), vec![]);
+            batch.row(Table::ApiKeys, key.as_bytes().to_vec(), None);
+        }
+        for invitation in &invitations {
+            batch.row(Table::Invitations, invitation.as_bytes().to_vec(), None);
+        }
+        batch.fact(now, Fact::Staff(id, StaffEvent::Removed { at: now }), vec![]);
+        batch.put(EntityKey::Staff(id), version, &gone);
+        self.shared.book().write_removal(&ended, &mut batch);
+        self.commit(batch).await?;
+        self.shared.change(|book| {
+            book.remove_tokens(&ended);
+            book.remove_member(holder, &email);
+        });
+        self.shared.change_register(|register| {
+            keys.into_iter().for_each(|key| register.remove_key(key));
+            invitations.into_iter().for_each(|own| register.remove_invitation(own));
+        });
+        Ok(())
+    }
+}
