@@ -15,6 +15,7 @@ use crate::http::limits::{ConnectionLimits, Limits as DoorLimits, Pace};
 use crate::http::rates::{PerMinute, RateSettings};
 use crate::http::settings::DoorSettings;
 use crate::http::tls::TlsSettings;
+use crate::identity::settings::{self, ProviderRow};
 use crate::payments::CaptureMode;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -56,6 +57,8 @@ pub struct Config {
     pub cors: Cors,
     pub tls: Tls,
     pub memory: Memory,
+    /// Identity providers that staff or customers sign in with; default none.
+    pub identity: Vec<ProviderRow>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -282,6 +285,7 @@ impl Default for Config {
             cors: Cors::default(),
             tls: Tls::default(),
             memory: Memory::default(),
+            identity: Vec::new(),
         }
     }
 }
@@ -354,6 +358,9 @@ impl Config {
     /// What the actors go by, or the first setting that makes no sense.
     pub fn settings(&self) -> Result<Settings, ConfigError> {
         let currency = currency("currency", &self.currency)?;
+        if let Some((key, detail)) = settings::fault(&self.identity) {
+            return Err(value(key, detail));
+        }
         let minutes = |minutes: u32| Span::minutes(minutes.into());
         Ok(Settings {
             currency,

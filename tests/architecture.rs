@@ -6,17 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each part and the parts it may name.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("storage", &["domain"]),
     ("search", &["domain"]),
     ("payments", &["domain"]),
     ("media", &["domain"]),
     ("secrets", &["storage", "domain"]),
+    ("identity", &["domain"]),
     ("imports", &["domain"]),
     ("verify", &["storage", "search", "domain"]),
     ("actors", &["storage", "secrets", "search", "payments", "media", "imports", "domain"]),
-    ("config", &["http", "actors", "payments", "domain"]),
+    ("config", &["http", "actors", "identity", "payments", "domain"]),
     (
         "shop",
         &[
@@ -38,6 +39,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
         &[
             "shop",
             "actors",
+            "identity",
             "search",
             "payments",
             "media",
@@ -54,6 +56,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "shop",
             "http",
             "actors",
+            "identity",
             "config",
             "storage",
             "secrets",

@@ -39,6 +39,10 @@ pub(super) fn config(args: &SettingsArgs) -> anyhow::Result<Config> {
     }
     config.payments.test = args.test_payments.unwrap_or(config.payments.test);
     config.rates.on = rate_limits(config.rates.on)?;
+    for provider in &mut config.identity {
+        let secret = env::var(provider.secret_variable()).ok().filter(|secret| !secret.is_empty());
+        provider.client_secret = secret.map(Into::into).or(provider.client_secret.take());
+    }
     Ok(config)
 }
 

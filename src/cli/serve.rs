@@ -4,10 +4,12 @@ use super::ServeArgs;
 use super::house::{self, House};
 use crate::actors::pictures::Pictures;
 use crate::actors::pools::Password;
+use crate::http::api::oidc::callback_path;
 use crate::http::app::App;
 use crate::http::router::front;
 use crate::http::server::Server;
 use crate::http::tls::Tls;
+use crate::identity::SignIns;
 use anyhow::Context;
 use std::env;
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,7 +46,8 @@ pub(super) async fn open_door(house: House, server: Server) -> anyhow::Result<()
     }
     let pictures = Pictures::new(media, shop.blocking.clone());
     let upload_bytes = config.limits.upload_bytes;
-    let app = App { shop: shop.clone(), public_url, pictures, test, upload_bytes };
+    let sign_ins = SignIns::open(&config.identity, |id| public_url.join(&callback_path(id)))?;
+    let app = App { shop: shop.clone(), public_url, pictures, test, upload_bytes, sign_ins };
     let front = front(app, settings)?;
     let stopper = server.stopper();
     let mut terminate = signal(SignalKind::terminate())?;

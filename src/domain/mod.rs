@@ -20,6 +20,7 @@ pub mod pricing;
 pub mod recipient;
 pub mod sealed;
 pub mod shipping;
+pub mod identity;
 pub mod staff;
 pub mod stock;
 pub mod tax;

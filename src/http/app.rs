@@ -7,6 +7,7 @@ use super::list::PublicUrl;
 use super::problem::ApiError;
 use crate::actors::pictures::{PATH, Pictures};
 use crate::domain::order::Attempt;
+use crate::identity::SignIns;
 use crate::payments::test::TestProvider;
 use crate::shop::Shop;
 use axum::extract::{FromRequestParts, MatchedPath};
@@ -25,6 +26,8 @@ pub struct App {
     pub test: Option<Arc<TestProvider>>,
     /// The largest imported file or picture, in bytes.
     pub upload_bytes: usize,
+    /// Sign-in with identity providers.
+    pub sign_ins: SignIns,
 }
 
 impl App {

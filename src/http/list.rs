@@ -36,6 +36,11 @@ impl FromStr for PublicUrl {
 }
 
 impl PublicUrl {
+    /// Whether the shop is reached over TLS.
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
     /// The full address of `path`, which starts with a slash.
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0)

@@ -7,6 +7,7 @@ use super::json::{MoneyJson, money_text};
 use crate::actors::accounts::throttle::TooManyTries;
 use crate::domain::cart::{CartRejection, MOST_UNITS_PER_LINE};
 use crate::domain::catalog::{Fault, ProductRejection};
+use crate::domain::identity::IdentityRejection;
 use crate::domain::order::OrderRejection;
 use crate::domain::pricing::PricingError;
 use crate::domain::stock::StockRejection;
@@ -47,6 +48,9 @@ pub enum ApiError {
     InvalidToken,
     #[error("the e-mail address or the password is wrong")]
     BadCredentials,
+    /// Nobody was signed in by an identity provider; the word is the stable code.
+    #[error("{detail}")]
+    SignInFailed { code: &'static str, detail: String },
     #[error("the payment was declined: {reason}")]
     PaymentDeclined { reason: String },
     #[error("{needs}")]
@@ -181,6 +185,7 @@ impl ApiError {
             ApiError::BadCredentials => {
                 Kind(S::UNAUTHORIZED, "bad_credentials", "Wrong e-mail address or password")
             }
+            ApiError::SignInFailed { code, .. } => Kind(S::FORBIDDEN, code, "Not signed in"),
             ApiError::PaymentDeclined { .. } => {
                 Kind(S::PAYMENT_REQUIRED, "payment_declined", "Payment declined")
             }
@@ -403,6 +408,24 @@ impl From<CartRejection> for ApiError {
             ),
             CartRejection::CurrencyMismatch { .. } => rule("currency_mismatch"),
         }
+    }
+}
+
+impl From<IdentityRejection> for ApiError {
+    fn from(rejection: IdentityRejection) -> ApiError {
+        let code = match rejection {
+            IdentityRejection::NoEmail => "email_missing",
+            IdentityRejection::UnverifiedEmail => "email_not_verified",
+            IdentityRejection::ForeignDomain => "email_domain_not_allowed",
+            IdentityRejection::NotInvited => "not_invited",
+            IdentityRejection::OtherDoor => "other_sign_in",
+            IdentityRejection::UnprovenAccount => "account_not_verified",
+            IdentityRejection::OtherIdentity => {
+                let detail = rejection.to_string();
+                return ApiError::Conflict { code: "identity_conflict", detail };
+            }
+        };
+        ApiError::SignInFailed { code, detail: rejection.to_string() }
     }
 }
 

@@ -35,6 +35,8 @@ pub enum Table {
     ApiKeys,
     /// `invitation` → who may come, and the hash of its token.
     Invitations,
+    /// `(time, hash)` → which account an identity at a provider opens.
+    Identities,
     /// `(time, entity)` → nothing: what the shop must come back to by itself.
     Expiries,
     /// `person` → the key that what is known of them is sealed with, wrapped.
@@ -44,7 +46,7 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 19] = [
+    pub const ALL: [Table; 20] = [
         Table::Carts,
         Table::Orders,
         Table::Skus,
@@ -61,6 +63,7 @@ impl Table {
         Table::Tokens,
         Table::ApiKeys,
         Table::Invitations,
+        Table::Identities,
         Table::Expiries,
         Table::People,
         Table::Meta,
@@ -85,6 +88,7 @@ impl Table {
             Table::Tokens => "tokens.v1",
             Table::ApiKeys => "api_keys.v1",
             Table::Invitations => "invitations.v1",
+            Table::Identities => "identities.v1",
             Table::Expiries => "expiries.v1",
             Table::People => "people.v1",
             Table::Meta => "meta",

@@ -9,7 +9,7 @@ use crate::domain::event::{EntityKey, Fact};
 use crate::domain::staff::{Staff, StaffEvent};
 use crate::domain::{CustomerId, StaffId};
 use crate::storage::codec::CodecError;
-use crate::storage::records::{ApiKeyRow, CustomerRow, InvitationRow, TokenRow};
+use crate::storage::records::{ApiKeyRow, CustomerRow, IdentityRow, InvitationRow, TokenRow};
 use crate::storage::{StoreError, Stored, Table};
 
 pub(super) fn check_staff(check: &mut Check<'_>) -> Result<(), CheckError> {
@@ -90,6 +90,16 @@ fn check_maker(
 pub(super) fn check_tokens(check: &mut Check<'_>) -> Result<(), CheckError> {
     check.rows(Table::Tokens, "tokens", |check, _, bytes| {
         if let Err(error) = TokenRow::from_bytes(bytes) {
+            check.find(Invariant::I6, None, explain(&error));
+        }
+        Ok(())
+    })
+}
+
+/// Which identity opens which account is in no event; each can be read.
+pub(super) fn check_identities(check: &mut Check<'_>) -> Result<(), CheckError> {
+    check.rows(Table::Identities, "identities", |check, _, bytes| {
+        if let Err(error) = IdentityRow::from_bytes(bytes) {
             check.find(Invariant::I6, None, explain(&error));
         }
         Ok(())

@@ -169,6 +169,7 @@ pub fn verify(
     accounts::check_customers(&mut check)?;
     accounts::check_tokens(&mut check)?;
     accounts::check_ways_in(&mut check)?;
+    accounts::check_identities(&mut check)?;
     people::check_people(&mut check)?;
     consumers::check_cursors(&mut check)?;
     if let Some(dir) = search {

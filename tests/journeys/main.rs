@@ -14,7 +14,13 @@ mod manner;
 mod hostile;
 mod limits;
 mod openapi;
+#[cfg(feature = "oidc")]
+mod oidc;
+#[cfg(feature = "oidc")]
+mod oidc_provider;
 mod orders;
+#[cfg(feature = "oidc")]
+mod real_oidc;
 mod search;
 mod raw;
 mod staff;

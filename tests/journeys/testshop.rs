@@ -8,10 +8,13 @@ use mercat::config::Config;
 use mercat::domain::staff::Role;
 use mercat::domain::{Span, Timestamp};
 use mercat::http::api::checkout_render;
+use mercat::http::api::oidc::callback_path;
 use mercat::http::app::App;
+use mercat::http::list::PublicUrl;
 use mercat::http::router::front;
 use mercat::http::server::{Server, Stopper};
 use mercat::http::tls::Tls;
+use mercat::identity::SignIns;
 use mercat::media::Folder;
 use mercat::payments::manual::ManualProvider;
 use mercat::payments::test::{TestProvider, TestSettings};
@@ -109,6 +112,9 @@ impl TestShop {
             let password = Password::from(PASSWORD.to_owned());
             shop.accounts.create_staff(ADMIN, password, Role::Admin).await.unwrap();
         }
+        // Clients of reqwest want to be told which library of cryptography they use.
+        #[cfg(feature = "oidc")]
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let login = shop.accounts.login(ADMIN, Password::from(PASSWORD.to_owned())).await;
         let staff = login.unwrap().access.expose().to_owned();
         let mut server = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -117,9 +123,14 @@ impl TestShop {
         }
         let base = format!("http://{}", server.address().unwrap());
         let media = Folder::open(&folder.path().join("media")).unwrap();
+        // Only a shop with identity providers is come back to, and so must be where it says.
+        let known_as = if config.identity.is_empty() { "http://shop.example" } else { &base };
+        let public_url: PublicUrl = known_as.parse().unwrap();
+        let callback = |id: &str| public_url.join(&callback_path(id));
         let app = App {
             shop: shop.clone(),
-            public_url: "http://shop.example".parse().unwrap(),
+            sign_ins: SignIns::open(&config.identity, callback).unwrap(),
+            public_url,
             pictures: Pictures::new(Arc::new(media), shop.blocking.clone()),
             test: Some(payments.clone()),
             upload_bytes: config.limits.upload_bytes,
@@ -137,6 +148,11 @@ impl TestShop {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.base.trim_start_matches("http://").parse().unwrap()
+    }
+
+    /// The full address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
     }
 
     /// Moves the clock on.

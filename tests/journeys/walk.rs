@@ -9,9 +9,14 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What this shop never carries out: it has no promotions, so every code is an unknown one.
-const ALWAYS_REFUSED: [&str; 2] =
-    ["POST /v1/carts/{cartId}/discount-codes", "DELETE /v1/carts/{cartId}/discount-codes"];
+/// What this shop never carries out: it has no promotions, so every code is an unknown one, and no
+/// identity provider, which `oidc.rs` has.
+const ALWAYS_REFUSED: [&str; 4] = [
+    "POST /v1/carts/{cartId}/discount-codes",
+    "DELETE /v1/carts/{cartId}/discount-codes",
+    "GET /v1/auth/oidc/{provider}",
+    "GET /v1/auth/oidc/{provider}/callback",
+];
 
 /// One walk through the shop that meets every operation, each answer held against the document.
 struct Walk<'a> {
@@ -260,6 +265,7 @@ impl Walk<'_> {
         let out = shop.post("/v1/auth/logout").bearer(text(&tokens, "accessToken"));
         self.step("POST /v1/auth/logout", out, 204).await;
         self.staff().await;
+        self.sign_in().await;
         self.step("GET /healthz", shop.get("/healthz"), 200).await;
         self.step("GET /readyz", shop.get("/readyz"), 200).await;
         self.step("GET /metrics", shop.get("/metrics"), 200).await;
@@ -308,6 +314,17 @@ impl Walk<'_> {
         let path = format!("/v1/api-keys/{}", text(&key, "keyId"));
         self.step("DELETE /v1/api-keys/{keyId}", shop.delete(&path).staff(), 204).await;
         self.step("GET /v1/audit", shop.get("/v1/audit?limit=100").staff(), 200).await;
+    }
+
+    /// Without a provider there is nowhere to go; `oidc.rs` goes there and comes back.
+    async fn sign_in(&mut self) {
+        let shop = self.shop;
+        let (all, one) = ("/v1/auth/oidc", "/v1/auth/oidc/{provider}");
+        self.step(&format!("GET {all}"), shop.get(all), 200).await;
+        let start = shop.get(&format!("{all}/none"));
+        self.step(&format!("GET {one}"), start, 404).await;
+        let back = shop.get(&format!("{all}/none/callback?state=x"));
+        self.step(&format!("GET {one}/callback"), back, 404).await;
     }
 
     /// All that this walk has done, in parts and live.

@@ -4,6 +4,7 @@
 //! looked up here. A refresh token is good for one exchange; what tells a spent one is that its
 //! family has a newer one, so nothing has to be rewritten when it is spent.
 
+use super::identities::Bonds;
 use super::token::TokenHash;
 use super::{AccountError, Caller, StaffCaller};
 use crate::domain::staff::{Role, Staff};
@@ -25,6 +26,8 @@ pub(super) struct Book {
     by_email: HashMap<String, TokenHolder>,
     tokens: HashMap<TokenHash, TokenRow>,
     families: HashMap<FamilyId, Family>,
+    /// Identities at providers that open accounts here.
+    pub bonds: Bonds,
 }
 
 /// Somebody with an account.
@@ -53,7 +56,7 @@ pub(super) enum Exchange {
 impl Book {
     /// Reads all staff, and the tokens that have not run out.
     pub fn load(snapshot: &dyn Snapshot, now: Timestamp) -> Result<Book, StoreError> {
-        let mut book = Book::default();
+        let mut book = Book { bonds: Bonds::load(snapshot)?, ..Book::default() };
         snapshot.load_all(Table::Staff, |key, _, staff: Staff| {
             if let (Ok(id), None) = (key.try_into(), staff.removed_at) {
                 book.add_staff(StaffId::from_bytes(id), &staff);
@@ -93,6 +96,22 @@ impl Book {
 
     pub fn has_staff(&self) -> bool {
         self.members.keys().any(|holder| matches!(holder, TokenHolder::Staff(_)))
+    }
+
+    /// Whether there is such an account.
+    pub fn is_there(&self, holder: TokenHolder) -> bool {
+        self.members.contains_key(&holder)
+    }
+
+    /// Whether it is sure that the holder reads mail to the account's address. An administrator has
+    /// vouched for that of staff.
+    pub fn is_proven(&self, holder: TokenHolder) -> bool {
+        self.members.get(&holder).is_some_and(|member| match &member.caller {
+            Caller::Staff(_) => true,
+            Caller::Customer(customer) => customer.is_verified,
+            // A program is nobody's account.
+            Caller::Key(_) => false,
+        })
     }
 
     /// Whose address this is, given in lower case.

@@ -8,6 +8,7 @@
 
 mod api_keys;
 mod book;
+mod identities;
 mod invitations;
 mod members;
 mod owner;
@@ -29,6 +30,7 @@ use super::clock::{Clock, Ids};
 use super::engine::Service;
 use super::pools::{PoolError, Secrets};
 use super::settle::Ticket;
+use crate::domain::identity::IdentityRejection;
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::staff::{PASSWORD_LENGTH, Role};
 use crate::domain::{ApiKeyId, CustomerId, Span, StaffId};
@@ -67,6 +69,8 @@ pub enum AccountError {
     LastAdmin,
     #[error("there are too many of these already: remove some first")]
     TooMany,
+    #[error(transparent)]
+    Identity(#[from] IdentityRejection),
     #[error("too many passwords are being checked")]
     Busy,
     /// Nothing that was asked may be taken as done.

@@ -6,6 +6,7 @@ use super::token::TokenHash;
 use super::{AccountError, Shared};
 use crate::actors::ask::Reply;
 use crate::actors::settle::Ticket;
+use crate::domain::identity::{Audience, Identity};
 use crate::domain::{StaffId, Timestamp};
 use crate::storage::records::TokenHolder;
 use crate::storage::{Batch, CommitError, Committer};
@@ -27,6 +28,14 @@ pub(super) enum Message {
     Login {
         holder: TokenHolder,
         password_hash: String,
+        reply: Answer<Grant>,
+    },
+    /// A provider vouches for the identity.
+    SignIn {
+        identity: Identity,
+        audience: Arc<Audience>,
+        /// Of a password that nobody knows, for an account that may have to be made.
+        spare_hash: Option<String>,
         reply: Answer<Grant>,
     },
     Refresh {
@@ -82,6 +91,9 @@ impl Actor for Owner {
             Message::CreateStaff(new, reply) => answer(parts.create_staff(new).await, reply),
             Message::Login { holder, password_hash, reply } => {
                 answer(parts.login(holder, &password_hash).await, reply)
+            }
+            Message::SignIn { identity, audience, spare_hash, reply } => {
+                answer(parts.sign_in(&identity, &audience, spare_hash).await, reply)
             }
             Message::Refresh { hash, reply } => answer(parts.refresh(hash).await, reply),
             Message::Logout { hash, reply } => answer(parts.logout(hash).await, reply),

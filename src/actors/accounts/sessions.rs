@@ -57,9 +57,14 @@ impl Parts {
         holder: TokenHolder,
         password_hash: &str,
     ) -> Result<Grant, AccountError> {
+        self.shared.book().check_password(holder, password_hash)?;
+        self.begin(holder).await
+    }
+
+    /// Begins a login of somebody who has proven who they are.
+    pub(super) async fn begin(&self, holder: TokenHolder) -> Result<Grant, AccountError> {
         let surplus: Vec<TokenHash> = {
             let book = self.shared.book();
-            book.check_password(holder, password_hash)?;
             let surplus = book.surplus(holder, MOST_LOGINS);
             surplus.iter().flat_map(|family| book.tokens_of(family)).collect()
         };

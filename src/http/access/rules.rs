@@ -98,6 +98,9 @@ pub const ROWS: &[Row] = &[
     row("POST", "/v1/auth/login", Open),
     row("POST", "/v1/auth/refresh", Open),
     row("POST", "/v1/auth/logout", LoggedIn),
+    row("GET", "/v1/auth/oidc", Open),
+    row("GET", "/v1/auth/oidc/{provider}", Open),
+    row("GET", "/v1/auth/oidc/{provider}/callback", Open),
     // Staff, and the programs that act for them.
     row("GET", "/v1/staff", May(P::StaffWrite)),
     row("PUT", "/v1/staff/{staffId}", May(P::StaffWrite)),

@@ -70,21 +70,26 @@ async fn logout(State(app): State<App>, call: Call) -> Result<Response, ApiError
 }
 
 fn tokens(grant: &Grant) -> Response {
-    let tokens = TokensJson {
+    let mut response = answer(StatusCode::OK, &tokens_of(grant));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What whoever is logged in now is given.
+pub(super) fn tokens_of(grant: &Grant) -> TokensJson {
+    TokensJson {
         access_token: grant.access.expose().to_owned(),
         token_type: "Bearer",
         expires_in: (grant.expires_in.as_millis() / 1_000).max(0).unsigned_abs(),
         refresh_token: grant.refresh.expose().to_owned(),
-    };
-    let mut response = answer(StatusCode::OK, &tokens);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    }
 }
 
 pub(super) fn problem(error: AccountError) -> ApiError {
     match error {
         AccountError::WrongCredentials => ApiError::BadCredentials,
         AccountError::InvalidToken => ApiError::InvalidToken,
+        AccountError::Identity(rejection) => rejection.into(),
         AccountError::Busy => ApiError::Overloaded,
         AccountError::Unavailable => ApiError::Unavailable { what: "the shop" },
         AccountError::InvalidEmail => ApiError::invalid("/email", error.to_string()),

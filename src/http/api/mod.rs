@@ -14,6 +14,7 @@ mod carts;
 mod events;
 mod inventory;
 mod machines;
+pub mod oidc;
 mod orders;
 mod staff;
 mod test_payments;
@@ -48,4 +49,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(audit::routes())
         .merge(events::routes())
         .merge(machines::routes())
+        .merge(oidc::routes())
 }

@@ -5,8 +5,8 @@
 //! which stay and are read through `upgrade`.
 
 use super::{
-    Answer, ApiKeyRow, Body, CustomerRow, InvitationRow, KeyRing, KeyRow, LoggedFact, PackedText,
-    PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
+    Answer, ApiKeyRow, Body, CustomerRow, IdentityRow, InvitationRow, KeyRing, KeyRow, LoggedFact,
+    PackedText, PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -528,6 +528,16 @@ fn keys_of_persons_and_of_the_shop_keep_their_bytes() {
     let keys = vec![1, 300].into_iter().map(|id| WrappedKey { id, wrapped: wrapped() });
     let samples = [("ring", KeyRing { keys: keys.collect() })];
     check(1, include_str!("golden/ring.v1.hex"), &samples);
+}
+
+#[test]
+fn identities_keep_their_bytes() {
+    let identity = |holder| IdentityRow { holder, issuer: "https://id.example".into() };
+    let samples = [
+        ("staff", identity(TokenHolder::Staff(STAFF))),
+        ("customer", identity(TokenHolder::Customer(CUSTOMER))),
+    ];
+    check(1, include_str!("golden/identity.v1.hex"), &samples);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //! the types promise and nothing more: states that no rule leads to must be kept as well.
 
 use super::{
-    Answer, ApiKeyRow, Body, CustomerRow, InvitationRow, KeyRing, KeyRow, LoggedFact, PackedText,
-    PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
+    Answer, ApiKeyRow, Body, CustomerRow, IdentityRow, InvitationRow, KeyRing, KeyRow, LoggedFact,
+    PackedText, PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -707,12 +707,22 @@ pub(super) fn key_rows() -> impl Strategy<Value = KeyRow> {
     ]
 }
 
+fn holders() -> impl Strategy<Value = TokenHolder> {
+    prop_oneof![
+        staff_ids().prop_map(TokenHolder::Staff),
+        customer_ids().prop_map(TokenHolder::Customer),
+    ]
+}
+
+prop_compose! {
+    pub(super) fn identity_rows()(holder in holders(), issuer: String) -> IdentityRow {
+        IdentityRow { holder, issuer }
+    }
+}
+
 prop_compose! {
     pub(super) fn token_rows()(
-        holder in prop_oneof![
-            staff_ids().prop_map(TokenHolder::Staff),
-            customer_ids().prop_map(TokenHolder::Customer),
-        ],
+        holder in holders(),
         kind in select(vec![TokenKind::Access, TokenKind::Refresh]),
         expires_at in times(),
         family: [u8; 16],

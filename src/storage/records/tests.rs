@@ -2,8 +2,8 @@
 
 use super::strategies::*;
 use super::{
-    ApiKeyRow, CustomerRow, InvitationRow, KeyRing, KeyRow, LoggedFact, PackedText, PersonRow,
-    Reservation, TokenRow,
+    ApiKeyRow, CustomerRow, IdentityRow, InvitationRow, KeyRing, KeyRow, LoggedFact, PackedText,
+    PersonRow, Reservation, TokenRow,
 };
 use crate::domain::Address;
 use crate::domain::cart::Cart;
@@ -159,6 +159,11 @@ proptest! {
     }
 
     #[test]
+    fn an_identity_comes_back(value in identity_rows(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
     fn random_bytes_harm_nothing(rest in prop::collection::vec(prop_oneof![0u8..8, any::<u8>()], 0..400)) {
         let bytes = [vec![1], rest].concat();
         withstands::<Cart>(&bytes)?;
@@ -175,6 +180,7 @@ proptest! {
         withstands::<TokenRow>(&bytes)?;
         withstands::<ApiKeyRow>(&bytes)?;
         withstands::<InvitationRow>(&bytes)?;
+        withstands::<IdentityRow>(&bytes)?;
         withstands::<PersonRow>(&bytes)?;
         withstands::<Contact>(&bytes)?;
         withstands::<Address>(&bytes)?;

@@ -45,7 +45,7 @@ pub struct TokenRowV1 {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum TokenHolderV1 {
+pub enum TokenHolderV1 {
     Staff([u8; 16]),
     Customer([u8; 16]),
 }
@@ -59,10 +59,7 @@ enum TokenKindV1 {
 impl From<&TokenRow> for TokenRowV1 {
     fn from(row: &TokenRow) -> TokenRowV1 {
         TokenRowV1 {
-            holder: match row.holder {
-                TokenHolder::Staff(id) => TokenHolderV1::Staff(*id.as_bytes()),
-                TokenHolder::Customer(id) => TokenHolderV1::Customer(*id.as_bytes()),
-            },
+            holder: row.holder.into(),
             kind: match row.kind {
                 TokenKind::Access => TokenKindV1::Access,
                 TokenKind::Refresh => TokenKindV1::Refresh,
@@ -76,16 +73,31 @@ impl From<&TokenRow> for TokenRowV1 {
 impl From<TokenRowV1> for TokenRow {
     fn from(stored: TokenRowV1) -> TokenRow {
         TokenRow {
-            holder: match stored.holder {
-                TokenHolderV1::Staff(id) => TokenHolder::Staff(StaffId::from_bytes(id)),
-                TokenHolderV1::Customer(id) => TokenHolder::Customer(CustomerId::from_bytes(id)),
-            },
+            holder: stored.holder.into(),
             kind: match stored.kind {
                 TokenKindV1::Access => TokenKind::Access,
                 TokenKindV1::Refresh => TokenKind::Refresh,
             },
             expires_at: stored.expires_at.into(),
             family: stored.family,
+        }
+    }
+}
+
+impl From<TokenHolder> for TokenHolderV1 {
+    fn from(holder: TokenHolder) -> TokenHolderV1 {
+        match holder {
+            TokenHolder::Staff(id) => TokenHolderV1::Staff(*id.as_bytes()),
+            TokenHolder::Customer(id) => TokenHolderV1::Customer(*id.as_bytes()),
+        }
+    }
+}
+
+impl From<TokenHolderV1> for TokenHolder {
+    fn from(stored: TokenHolderV1) -> TokenHolder {
+        match stored {
+            TokenHolderV1::Staff(id) => TokenHolder::Staff(StaffId::from_bytes(id)),
+            TokenHolderV1::Customer(id) => TokenHolder::Customer(CustomerId::from_bytes(id)),
         }
     }
 }

@@ -557,6 +557,7 @@ fn a_row_that_cannot_be_read_is_found() {
     check(|town| town.plant(Table::Staff, town.staff.as_bytes(), Some(RUBBISH)), &[I6]);
     check(|town| town.plant(Table::Customers, town.erased.as_bytes(), Some(RUBBISH)), &[I6]);
     check(|town| town.plant(Table::Tokens, b"token", Some(RUBBISH)), &[I6]);
+    check(|town| town.plant(Table::Identities, b"identity", Some(RUBBISH)), &[I6]);
     for table in [Table::Carts, Table::Staff, Table::Customers] {
         check(|town| town.plant(table, b"rubbish", Some(RUBBISH)), &[I6]);
     }

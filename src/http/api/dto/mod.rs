@@ -10,6 +10,7 @@ pub mod collection;
 pub mod event;
 pub mod import;
 pub mod inventory;
+pub mod oidc;
 pub mod order;
 pub mod payment;
 pub mod product;

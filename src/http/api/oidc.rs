@@ -1,0 +1,250 @@
+//! Signing in with an identity provider: a browser goes there and comes back.
+//!
+//! Whoever comes back must be the browser that went: a cookie holds a secret of its own for each
+//! journey. It is `Lax`, for the way back starts at another site, and it is gone afterwards. A
+//! provider's words never reach the answer, and `returnTo` leads nowhere but into this shop.
+
+use super::auth::{problem, tokens_of};
+use super::dto::oidc::{ProviderJson, ProvidersJson, SignedInJson, StartQuery};
+use crate::domain::catalog::Fault;
+use crate::http::app::App;
+use crate::http::body::{Named, Params};
+use crate::http::etag::answer as answer_with;
+use crate::http::layers::detached;
+use crate::http::list::PublicUrl;
+use crate::http::problem::{ApiError, ProblemSchema};
+use crate::identity::{Answer, SignInError, SignedIn, Started};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::Response;
+use percent_encoding::percent_decode_str;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Where a provider sends browsers back to, below the shop's public address.
+pub fn callback_path(provider: &str) -> String {
+    format!("/v1/auth/oidc/{provider}/callback")
+}
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(providers)).routes(routes!(start)).routes(routes!(callback))
+}
+
+/// List the identity providers.
+///
+/// The ways to sign in without a password of this shop.
+#[utoipa::path(get, path = "/v1/auth/oidc", tag = "Access",
+    responses((status = 200, body = ProvidersJson)))]
+async fn providers(State(app): State<App>) -> Response {
+    let url = |id: &str| app.public_url.join(&format!("/v1/auth/oidc/{id}"));
+    let data = app.sign_ins.list().map(|listed| ProviderJson::new(&listed, url(listed.id)));
+    answer_with(StatusCode::OK, &ProvidersJson { data: data.collect() })
+}
+
+/// Sign in with an identity provider.
+///
+/// For browsers: sends them to the provider (OpenID Connect, authorization code with PKCE), which
+/// sends them back to the callback.
+#[utoipa::path(get, path = "/v1/auth/oidc/{provider}", tag = "Access",
+    params(("provider" = String, Path, description = "The provider's id"), StartQuery),
+    responses((status = 302, description = "To the provider", headers(("Location" = String, description = "The provider's page")))))]
+async fn start(
+    State(app): State<App>,
+    Named(provider): Named<String>,
+    Params(query): Params<StartQuery>,
+) -> Result<Response, ApiError> {
+    if query.return_to.as_deref().is_some_and(|path| !is_own_path(path)) {
+        let detail = "must be a path of this shop, such as /account".to_owned();
+        return Err(ApiError::InvalidQuery(vec![Fault { pointer: "/returnTo".into(), detail }]));
+    }
+    let now = app.shop.env.clock.now();
+    let started = app.sign_ins.start(&provider, query.return_to, now).await;
+    let Started { url, browser } = started?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    let location = HeaderValue::from_str(&url).map_err(|error| ApiError::fault(&error))?;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(with_cookie(response, &app.public_url, &browser, TEN_MINUTES))
+}
+
+/// Come back from an identity provider.
+///
+/// Gives tokens, as a login does. The provider must have verified the e-mail address when it meets
+/// an account for the first time; later the account is known by the identity alone.
+#[utoipa::path(get, path = "/v1/auth/oidc/{provider}/callback", tag = "Access",
+    params(("provider" = String, Path, description = "The provider's id"),
+        ("state" = String, Query, description = "As it was sent to the provider"),
+        ("code" = Option<String>, Query, description = "What is exchanged for the identity"),
+        ("error" = Option<String>, Query, description = "In place of a code"),
+        ("iss" = Option<String>, Query, description = "The provider's issuer (RFC 9207)")),
+    responses((status = 200, body = SignedInJson),
+        (status = 403, description = "`sign_in_not_started`, `sign_in_refused`, `identity_untrusted`, or why the identity opens no account: `email_missing`, `email_not_verified`, `email_domain_not_allowed`, `not_invited`, `other_sign_in`, `account_not_verified`", body = ProblemSchema, content_type = "application/problem+json"),
+        (status = 409, description = "`identity_conflict`", body = ProblemSchema, content_type = "application/problem+json")))]
+async fn callback(
+    State(app): State<App>,
+    Named(provider): Named<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let sign_ins = app.sign_ins.clone();
+    if !sign_ins.list().any(|listed| listed.id == provider) {
+        return Err(SignInError::UnknownProvider.into());
+    }
+    let answer = read_answer(uri.query().unwrap_or_default())?;
+    let browser = cookie(&headers, cookie_name(&app.public_url)).unwrap_or_default().to_owned();
+    let now = app.shop.env.clock.now();
+    let accounts = app.shop.accounts.clone();
+    // A code is good once: whoever hangs up here is signed in all the same.
+    let granted = detached(async move {
+        let SignedIn { identity, audience, return_to } =
+            sign_ins.finish(&provider, &browser, answer, now).await?;
+        let grant = accounts.sign_in_with(identity, audience).await.map_err(problem)?;
+        Ok::<_, ApiError>(SignedInJson::new(tokens_of(&grant), return_to))
+    });
+    let response = answer_with(StatusCode::OK, &granted.await?);
+    Ok(with_cookie(response, &app.public_url, "", 0))
+}
+
+/// How long the cookie of a journey lives, in seconds.
+const TEN_MINUTES: u32 = 600;
+
+/// With the prefix a browser takes the cookie from this very host over TLS alone (RFC 6265bis,
+/// section 4.1.3.2); plain `http` is for a loopback, where there is no TLS.
+fn cookie_name(public_url: &PublicUrl) -> &'static str {
+    if public_url.is_https() { "__Host-mercat-sign-in" } else { "mercat-sign-in" }
+}
+
+fn with_cookie(mut response: Response, url: &PublicUrl, value: &str, seconds: u32) -> Response {
+    let secure = if url.is_https() { "; Secure" } else { "" };
+    let name = cookie_name(url);
+    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let headers = response.headers_mut();
+    headers.extend(HeaderValue::from_str(&text).ok().map(|value| (SET_COOKIE, value)));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The value of a cookie.
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(own, _)| own.trim() == name).map(|(_, value)| value.trim())
+}
+
+/// Whether a browser that is sent to `path` stays in this shop. `//host` and `/\host` would lead to
+/// another one, and browsers drop tabs and line breaks before they look (WHATWG URL, section 4.4).
+fn is_own_path(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && path.chars().all(|c| c.is_ascii_graphic() && c != '\\')
+}
+
+/// Reads what the provider appended to the address. Providers append more than the standard names,
+/// so unlike everywhere else unknown parameters are left alone; known ones may come once (RFC 6749,
+/// section 3.1).
+fn read_answer(query: &str) -> Result<Answer, ApiError> {
+    let mut faults = Vec::new();
+    let mut read = |name: &str| {
+        let mut found = query.split('&').filter_map(|pair| pair.split_once('='));
+        let value = found.by_ref().find(|(own, _)| *own == name).map(|(_, value)| decoded(value));
+        if found.any(|(own, _)| own == name) || value == Some(None) {
+            let detail = "must come once, as percent-encoded UTF-8".to_owned();
+            faults.push(Fault { pointer: format!("/{name}"), detail });
+        }
+        value.flatten()
+    };
+    let (state, code, error, issuer) = (read("state"), read("code"), read("error"), read("iss"));
+    if state.is_none() && faults.is_empty() {
+        faults.push(Fault { pointer: "/state".into(), detail: "is required".into() });
+    }
+    if !faults.is_empty() {
+        return Err(ApiError::InvalidQuery(faults));
+    }
+    Ok(Answer { state: state.unwrap_or_default(), code, error, issuer })
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let text = text.replace('+', " ");
+    percent_decode_str(&text).decode_utf8().ok().map(|text| text.into_owned())
+}
+
+impl From<SignInError> for ApiError {
+    fn from(error: SignInError) -> ApiError {
+        let failed = |code| ApiError::SignInFailed { code, detail: error.to_string() };
+        match error {
+            SignInError::UnknownProvider => ApiError::NotFound { what: "identity provider" },
+            SignInError::NotStarted => failed("sign_in_not_started"),
+            SignInError::Refused => failed("sign_in_refused"),
+            SignInError::Untrusted => failed("identity_untrusted"),
+            SignInError::Unreachable => ApiError::Unavailable { what: "the identity provider" },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_leads_into_this_shop_alone() {
+        for own in ["/", "/account?tab=orders#top", "/a//b", "/%2f%2fevil.example"] {
+            assert!(is_own_path(own), "{own}");
+        }
+        for foreign in [
+            "",
+            "account",
+            "//evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "\\/evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            " /account",
+            "/a\r\nSet-Cookie: x=y",
+            "/ä",
+        ] {
+            assert!(!is_own_path(foreign), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_may_hold_more_than_the_standard_names_and_nothing_twice() {
+        let read = |query| read_answer(query).map(|answer| (answer.state, answer.code));
+        let extra = read("session_state=x&code=a%2Fb&state=s+t&prompt=none");
+        assert_eq!(extra, Ok(("s t".into(), Some("a/b".into()))));
+        for (query, named) in [
+            ("", "/state"),
+            ("code=a", "/state"),
+            ("state=a&state=b", "/state"),
+            ("state=a&code=b&code=c", "/code"),
+            ("state=a&iss=%ff", "/iss"),
+        ] {
+            let Err(ApiError::InvalidQuery(faults)) = read(query) else { panic!("{query}") };
+            assert_eq!(faults[0].pointer, named, "{query}");
+        }
+    }
+
+    #[test]
+    fn the_cookie_is_for_this_host_and_no_script() {
+        let set = |url: &str| {
+            let url = url.parse().unwrap();
+            let response = with_cookie(Response::new(Body::empty()), &url, "secret", 600);
+            response.headers()[SET_COOKIE].to_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            set("https://shop.example"),
+            "__Host-mercat-sign-in=secret; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"
+        );
+        assert_eq!(
+            set("http://127.0.0.1:8080"),
+            "mercat-sign-in=secret; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"
+        );
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=b; mercat-sign-in=one"));
+        headers.append(COOKIE, HeaderValue::from_static("x-mercat-sign-in=two"));
+        assert_eq!(cookie(&headers, "mercat-sign-in"), Some("one"));
+        assert_eq!(cookie(&headers, "sign-in"), None);
+    }
+}
