@@ -121,6 +121,9 @@ pub const ROWS: &[Row] = &[
     row("GET", "/metrics", Open),
     row("GET", "/openapi.json", Open),
     row("GET", "/docs", Open),
+    // Pictures.
+    row("GET", "/media/{name}", Open),
+    row("GET", "/media/demo/{file}", Open),
 ];
 
 impl Rule {

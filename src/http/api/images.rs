@@ -20,7 +20,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -41,10 +41,12 @@ const PIXELS_ALONE: &str = "default-src 'none'; sandbox";
 const DRAWING_ALONE: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(add))
-        .route("/media/{name}", get(picture))
-        .route("/media/demo/{file}", get(drawing))
+    OpenApiRouter::new().routes(routes!(add))
+}
+
+/// The pictures themselves.
+pub fn pages() -> [(&'static str, MethodRouter<App>); 2] {
+    [("/media/{name}", get(picture)), ("/media/demo/{file}", get(drawing))]
 }
 
 /// A picture as it is uploaded.

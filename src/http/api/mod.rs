@@ -27,7 +27,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 /// What is not of the API and so not in its document, by path.
 pub fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
-    vec![test_payments::pages()]
+    let mut pages = vec![test_payments::pages()];
+    pages.extend(images::pages());
+    pages
 }
 
 /// Every endpoint, area by area.
