@@ -25,6 +25,7 @@ mod search;
 mod raw;
 mod staff;
 mod testshop;
+mod tokens;
 mod retail;
 mod tls;
 mod walk;
