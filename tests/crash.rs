@@ -38,6 +38,8 @@ impl Program {
         let mut lines = output.lines().map(|line| line.expect("readable output"));
         let open = lines.find(|line| line.contains("http://")).expect("it says where it is open");
         let base = open[open.find("http://").expect("an address")..].trim().to_owned();
+        // A client with TLS asks for one; it is there already where another test was first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().no_proxy().build().expect("a client");
         Program { child, base, client }
     }
