@@ -1,8 +1,8 @@
 //! Where time and randomness come from; nothing else in the program asks the machine for either.
 
 use crate::domain::{
-    AddressId, ApiKeyId, CartId, CustomerId, ImportId, InvitationId, OrderId, PaymentId, ProductId,
-    RefundId, StaffId, Timestamp,
+    AddressId, ApiKeyId, CartId, CustomerId, ImportId, InvitationId, MailId, OrderId, PaymentId,
+    ProductId, RefundId, StaffId, Timestamp,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -114,6 +114,10 @@ impl Ids {
 
     pub fn customer(&self) -> CustomerId {
         CustomerId::new(self.clock.now(), rand::random())
+    }
+
+    pub fn mail(&self) -> MailId {
+        MailId::new(self.clock.now(), rand::random())
     }
 
     pub fn address(&self) -> AddressId {

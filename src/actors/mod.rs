@@ -24,6 +24,7 @@ pub mod engine;
 pub mod keys;
 pub mod turn;
 pub mod accounts;
+mod password;
 pub mod pools;
 pub mod reads;
 pub mod jobs;

@@ -8,6 +8,7 @@
 //!
 //! The committer is not here: it takes its whole queue at once, which a pool cannot.
 
+pub use super::password::Password;
 use crate::domain::event::EntityKey;
 use crate::storage::table::row_key;
 use crate::storage::{Store, StoreError, Table};
@@ -17,9 +18,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::error::Error;
-use std::fmt;
 use std::io;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
@@ -172,41 +171,6 @@ impl<F: FnOnce(Option<Option<Vec<u8>>>)> Drop for Promise<F> {
             // This may run while a panic unwinds, and a second one would end the program.
             let _ = catch_unwind(AssertUnwindSafe(|| done(None)));
         }
-    }
-}
-
-/// A password in clear text: never printed, and overwritten as soon as it is dropped.
-pub struct Password(String);
-
-impl Password {
-    /// Its length in characters.
-    pub fn length(&self) -> usize {
-        self.0.chars().count()
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl From<String> for Password {
-    fn from(text: String) -> Password {
-        Password(text)
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(..)")
-    }
-}
-
-impl Drop for Password {
-    fn drop(&mut self) {
-        let mut bytes = mem::take(&mut self.0).into_bytes();
-        bytes.fill(0);
-        // Without a reader the compiler may leave the writes out.
-        std::hint::black_box(&bytes);
     }
 }
 
@@ -579,7 +543,6 @@ mod tests {
         assert_eq!(verify("correct horsf").await, Ok(false));
         let broken = secrets.verify(String::from("x").into(), "no hash".into()).await;
         assert_eq!(broken, Err(PoolError::Failed));
-        assert_eq!(format!("{:?}", Password::from(String::from("hush"))), "Password(..)");
         pools.stop();
     }
 

@@ -36,7 +36,8 @@ fn lives_in_a_shard(key: &EntityKey) -> bool {
         | EntityKey::Category(_)
         | EntityKey::Collection(_)
         | EntityKey::Staff(_)
-        | EntityKey::Customer(_) => false,
+        | EntityKey::Customer(_)
+        | EntityKey::Mail(_) => false,
     }
 }
 

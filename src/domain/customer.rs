@@ -6,11 +6,9 @@
 //! there was one, so that the books still add up. Passwords are absent on purpose: their hashes are
 //! in the row alone, and no event tells one.
 
+use super::ids::PersonId;
+use super::sealed::Sealed;
 use super::time::Timestamp;
-
-/// A profile under the key of its person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SealedProfile(pub Box<[u8]>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Customer {
@@ -25,7 +23,9 @@ pub enum Customer {
 /// The account of a customer who is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    pub profile: SealedProfile,
+    /// Whose key the profile is under.
+    pub person: PersonId,
+    pub profile: Sealed,
     /// When it was proven that the customer reads mail to the address in the profile.
     pub verified_at: Option<Timestamp>,
     pub registered_at: Timestamp,
@@ -34,23 +34,25 @@ pub struct Account {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CustomerCommand {
-    Register(SealedProfile),
+    Register {
+        person: PersonId,
+        profile: Sealed,
+    },
     /// A token that was mailed to the customer came back.
     Verify,
     ChangePassword,
-    /// With another e-mail address in it, the token that was mailed to that address came back.
-    ChangeProfile(SealedProfile),
-    ChangeAddresses(SealedProfile),
+    ChangeProfile(Sealed),
+    ChangeAddresses(Sealed),
     Erase,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CustomerEvent {
-    Registered { profile: SealedProfile, at: Timestamp },
+    Registered { person: PersonId, profile: Sealed, at: Timestamp },
     Verified { at: Timestamp },
     PasswordChanged { at: Timestamp },
-    ProfileChanged { profile: SealedProfile, at: Timestamp },
-    AddressesChanged { profile: SealedProfile, at: Timestamp },
+    ProfileChanged { profile: Sealed, at: Timestamp },
+    AddressesChanged { profile: Sealed, at: Timestamp },
     Erased { at: Timestamp },
 }
 
@@ -73,9 +75,9 @@ impl Customer {
     ) -> Result<Vec<CustomerEvent>, CustomerRejection> {
         use CustomerCommand as C;
         let account = match (current, &command) {
-            (None, C::Register(_)) => None,
+            (None, C::Register { .. }) => None,
             (None, _) => return Err(CustomerRejection::Unknown),
-            (Some(_), C::Register(_)) => return Err(CustomerRejection::Exists),
+            (Some(_), C::Register { .. }) => return Err(CustomerRejection::Exists),
             // Asked again after a lost answer: nothing happens twice.
             (Some(Customer::Erased { .. }), C::Erase) => return Ok(vec![]),
             (Some(Customer::Erased { erased_at, .. }), _) => {
@@ -85,7 +87,9 @@ impl Customer {
         };
         let at = now;
         Ok(match command {
-            C::Register(profile) => vec![CustomerEvent::Registered { profile, at }],
+            C::Register { person, profile } => {
+                vec![CustomerEvent::Registered { person, profile, at }]
+            }
             C::Verify if account.is_some_and(Account::is_verified) => vec![],
             C::Verify => vec![CustomerEvent::Verified { at }],
             C::ChangePassword => vec![CustomerEvent::PasswordChanged { at }],
@@ -97,8 +101,9 @@ impl Customer {
 
     /// Takes in a fact. Replay calls this too, so it neither fails nor asks anything.
     pub fn apply(current: Option<Customer>, event: &CustomerEvent) -> Option<Customer> {
-        if let CustomerEvent::Registered { profile, at } = event {
+        if let CustomerEvent::Registered { person, profile, at } = event {
             return Some(Customer::Active(Account {
+                person: *person,
                 profile: profile.clone(),
                 verified_at: None,
                 registered_at: *at,
@@ -154,8 +159,8 @@ mod tests {
     const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
     const LATER: Timestamp = Timestamp::from_millis(1_700_000_900_000);
 
-    fn sealed(text: &str) -> SealedProfile {
-        SealedProfile(text.as_bytes().into())
+    fn sealed(text: &str) -> Sealed {
+        Sealed::from_bytes(text.into())
     }
 
     /// What became of a customer after these commands, the first of them at noon.
@@ -171,7 +176,7 @@ mod tests {
     }
 
     fn registered() -> CustomerCommand {
-        CustomerCommand::Register(sealed("ada"))
+        CustomerCommand::Register { person: PersonId::from_bytes([1; 16]), profile: sealed("ada") }
     }
 
     #[test]

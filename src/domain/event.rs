@@ -4,7 +4,8 @@ use super::cart::CartEvent;
 use super::catalog::ProductEvent;
 use super::customer::CustomerEvent;
 use super::grouping::GroupingEvent;
-use super::ids::{CartId, CustomerId, OrderId, ProductId, Seq, Sku, StaffId};
+use super::ids::{CartId, CustomerId, MailId, OrderId, ProductId, Seq, Sku, StaffId};
+use super::mail::MailEvent;
 use super::order::OrderEvent;
 use super::payment::PaymentEvent;
 use super::staff::StaffEvent;
@@ -25,6 +26,7 @@ pub enum EntityKey {
     Collection(String),
     Staff(StaffId),
     Customer(CustomerId),
+    Mail(MailId),
 }
 
 /// One fact about one entity.
@@ -37,6 +39,7 @@ pub enum Fact {
     Grouping(GroupingEvent),
     Staff(StaffId, StaffEvent),
     Customer(CustomerId, CustomerEvent),
+    Mail(MailId, MailEvent),
 }
 
 /// A fact in the log, with the stock movements that were booked with it.
@@ -69,6 +72,7 @@ impl Fact {
             }
             Fact::Staff(id, _) => EntityKey::Staff(*id),
             Fact::Customer(id, _) => EntityKey::Customer(*id),
+            Fact::Mail(id, _) => EntityKey::Mail(*id),
         }
     }
 
@@ -124,6 +128,8 @@ impl Fact {
                 | CustomerEvent::AddressesChanged { .. },
             ) => "customer.updated",
             Fact::Customer(_, CustomerEvent::Erased { .. }) => "customer.erased",
+            Fact::Mail(_, MailEvent::Wanted { .. }) => "mail.wanted",
+            Fact::Mail(_, MailEvent::Sent { .. }) => "mail.sent",
         }
     }
 }
@@ -162,6 +168,7 @@ impl fmt::Display for EntityKey {
             EntityKey::Collection(handle) => write!(f, "collection {handle}"),
             EntityKey::Staff(id) => write!(f, "staff {id}"),
             EntityKey::Customer(id) => write!(f, "customer {id}"),
+            EntityKey::Mail(id) => write!(f, "mail {id}"),
         }
     }
 }

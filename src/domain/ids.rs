@@ -157,6 +157,10 @@ id!(
     CustomerId, "cus-", 16
 );
 id!(
+    /// One mail that must be sent.
+    MailId, "mail-", 16
+);
+id!(
     /// One address in a customer's address book.
     AddressId, "addr-", 16
 );

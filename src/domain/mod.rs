@@ -12,11 +12,14 @@ pub mod customer;
 pub mod event;
 pub mod grouping;
 pub mod ids;
+pub mod mail;
 pub mod money;
 pub mod order;
+pub mod password;
 pub mod payment;
 pub mod permission;
 pub mod pricing;
+pub mod profile;
 pub mod recipient;
 pub mod sealed;
 pub mod shipping;
@@ -28,8 +31,8 @@ pub mod time;
 
 pub use address::{Address, Region};
 pub use ids::{
-    AddressId, ApiKeyId, CartId, CustomerId, ImportId, InvitationId, OrderId, PaymentId, PersonId,
-    ProductId, RefundId, Seq, Sku, StaffId,
+    AddressId, ApiKeyId, CartId, CustomerId, ImportId, InvitationId, MailId, OrderId, PaymentId,
+    PersonId, ProductId, RefundId, Seq, Sku, StaffId,
 };
 pub use money::{Currency, Money};
 pub use sealed::Sealed;

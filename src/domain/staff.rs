@@ -135,10 +135,6 @@ impl Role {
     }
 }
 
-/// The fewest and the most characters of a password (NIST SP 800-63B, section 5.1.1.2, asks for at
-/// least 8 and to allow at least 64).
-pub const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
-
 /// Whether `text` looks enough like an address to try: one `@`, something on both sides, a sane
 /// length (RFC 5321, section 4.5.3.1), no blanks. Only a mail that arrives proves more.
 pub fn is_email(text: &str) -> bool {

@@ -87,6 +87,41 @@ impl FromRequestParts<App> for Staff {
     }
 }
 
+/// Whoever is logged in, where the route's row says so.
+pub struct LoggedIn(pub accounts::Caller);
+
+impl FromRequestParts<App> for LoggedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<LoggedIn, ApiError> {
+        match &Admitted::of(parts)?.caller {
+            Caller::Customer(customer) => {
+                Ok(LoggedIn(accounts::Caller::Customer(customer.clone())))
+            }
+            Caller::Staff(staff) => Ok(LoggedIn(accounts::Caller::Staff(staff.clone()))),
+            Caller::Nobody | Caller::Cart(_) | Caller::Key(_) => {
+                Err(ApiError::Forbidden { needs: "log in first".into() })
+            }
+        }
+    }
+}
+
+/// A customer who is logged in, where the route's row says so.
+pub struct Customer(pub accounts::CustomerCaller);
+
+impl FromRequestParts<App> for Customer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Customer, ApiError> {
+        match &Admitted::of(parts)?.caller {
+            Caller::Customer(customer) => Ok(Customer(customer.clone())),
+            Caller::Nobody | Caller::Cart(_) | Caller::Staff(_) | Caller::Key(_) => {
+                Err(ApiError::Forbidden { needs: "this is for customers".into() })
+            }
+        }
+    }
+}
+
 /// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110, section 11.1).
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;

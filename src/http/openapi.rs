@@ -23,6 +23,7 @@ use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Server};
         (name = "Carts", description = "What is being picked. A cart's id is its guest's key."),
         (name = "Orders", description = "Checkout, orders and their money."),
         (name = "Access", description = "Who may do what."),
+        (name = "Users", description = "Customers, and what they keep of themselves."),
         (name = "Events", description = "The shop's one ordered log."),
         (name = "Machines", description = "Health, metrics and this document.")
     ),

@@ -6,7 +6,7 @@
 //! order here and looked up through memory.
 
 use crate::domain::event::EntityKey;
-use crate::domain::{CartId, CustomerId, OrderId, Seq, Sku, StaffId, Timestamp};
+use crate::domain::{CartId, CustomerId, MailId, OrderId, Seq, Sku, StaffId, Timestamp};
 
 /// One table. Keys and values are bytes; entity rows start with their version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,7 @@ pub enum Table {
     Collections,
     Staff,
     Customers,
+    Mails,
     /// `(order, SKU)` → units and deadline of a promise not yet kept.
     Reservations,
     /// `seq` → event.
@@ -46,7 +47,7 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 20] = [
+    pub const ALL: [Table; 21] = [
         Table::Carts,
         Table::Orders,
         Table::Skus,
@@ -55,6 +56,7 @@ impl Table {
         Table::Collections,
         Table::Staff,
         Table::Customers,
+        Table::Mails,
         Table::Reservations,
         Table::Events,
         Table::EventsByEntity,
@@ -80,6 +82,7 @@ impl Table {
             Table::Collections => "collections.v1",
             Table::Staff => "staff.v1",
             Table::Customers => "customers.v1",
+            Table::Mails => "mails.v1",
             Table::Reservations => "reservations.v1",
             Table::Events => "events.v1",
             Table::EventsByEntity => "events_by_entity.v1",
@@ -106,6 +109,7 @@ impl Table {
             EntityKey::Collection(_) => Table::Collections,
             EntityKey::Staff(_) => Table::Staff,
             EntityKey::Customer(_) => Table::Customers,
+            EntityKey::Mail(_) => Table::Mails,
         }
     }
 }
@@ -123,6 +127,7 @@ pub fn row_key(key: &EntityKey) -> &[u8] {
         EntityKey::Category(handle) | EntityKey::Collection(handle) => handle.as_bytes(),
         EntityKey::Staff(id) => id.as_bytes(),
         EntityKey::Customer(id) => id.as_bytes(),
+        EntityKey::Mail(id) => id.as_bytes(),
     }
 }
 
@@ -138,6 +143,7 @@ pub fn entity_prefix(key: &EntityKey) -> Vec<u8> {
         EntityKey::Collection(_) => b'l',
         EntityKey::Staff(_) => b't',
         EntityKey::Customer(_) => b'u',
+        EntityKey::Mail(_) => b'm',
     };
     let id = row_key(key);
     let mut bytes = Vec::with_capacity(id.len() + 10);
@@ -161,6 +167,7 @@ pub fn parse_entity_prefix(bytes: &[u8]) -> Option<EntityKey> {
         b'l' => EntityKey::Collection(text()?.to_owned()),
         b't' => EntityKey::Staff(StaffId::from_bytes(id.try_into().ok()?)),
         b'u' => EntityKey::Customer(CustomerId::from_bytes(id.try_into().ok()?)),
+        b'm' => EntityKey::Mail(MailId::from_bytes(id.try_into().ok()?)),
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! I6 for who runs the shop and who has an account. The log says who was hired and when a password changed, never what it
+//! I6 for who runs the shop, who has an account, and what they are written. The log says who was hired and when a password changed, never what it
 //! is; so of a row, that much can be compared.
 
 use super::check::{Check, Row, explain};
@@ -6,8 +6,9 @@ use super::replay::{compare, replay};
 use super::{CheckError, Invariant};
 use crate::domain::customer::Customer;
 use crate::domain::event::{EntityKey, Fact};
+use crate::domain::mail::Mail;
 use crate::domain::staff::{Staff, StaffEvent};
-use crate::domain::{CustomerId, StaffId};
+use crate::domain::{CustomerId, MailId, StaffId};
 use crate::storage::codec::CodecError;
 use crate::storage::records::{ApiKeyRow, CustomerRow, IdentityRow, InvitationRow, TokenRow};
 use crate::storage::{StoreError, Stored, Table};
@@ -84,6 +85,18 @@ fn check_maker(
     }
     check.find(Invariant::I6, Some(&made_by), "it opens a door, and its maker is not there");
     Ok(())
+}
+
+pub(super) fn check_mails(check: &mut Check<'_>) -> Result<(), CheckError> {
+    let key_of = |key: &[u8]| Some(EntityKey::Mail(MailId::from_bytes(key.try_into().ok()?)));
+    check.entities(Table::Mails, "mails", Invariant::I6, key_of, |check, key, version, mail| {
+        let replayed = replay(check, key, |mail: Option<Mail>, fact| match fact {
+            Fact::Mail(_, event) => Mail::apply(mail, event),
+            _ => mail,
+        })?;
+        compare(check, Invariant::I6, key, (version, &mail), replayed);
+        Ok(())
+    })
 }
 
 /// Tokens are in no event; each can be read.

@@ -200,7 +200,8 @@ fn name(entity: &EntityKey) -> String {
         | EntityKey::Category(_)
         | EntityKey::Collection(_)
         | EntityKey::Staff(_)
-        | EntityKey::Customer(_) => entity.to_string(),
+        | EntityKey::Customer(_)
+        | EntityKey::Mail(_) => entity.to_string(),
     }
 }
 

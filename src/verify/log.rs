@@ -104,7 +104,8 @@ pub(super) fn check_histories(check: &mut Check<'_>) -> Result<(), CheckError> {
             | EntityKey::Category(_)
             | EntityKey::Collection(_)
             | EntityKey::Staff(_)
-            | EntityKey::Customer(_) => Invariant::I6,
+            | EntityKey::Customer(_)
+            | EntityKey::Mail(_) => Invariant::I6,
         };
         let events = check.snapshot.count_events_of(&entity)?;
         let detail = format!("{events} events are about it, but it has no row");
@@ -165,7 +166,8 @@ fn check_movements(check: &mut Check<'_>, seq: Seq, logged: &LoggedFact) {
         | Fact::Product(..)
         | Fact::Grouping(_)
         | Fact::Staff(..)
-        | Fact::Customer(..) => logged.movements.is_empty(),
+        | Fact::Customer(..)
+        | Fact::Mail(..) => logged.movements.is_empty(),
     };
     if !fits {
         let detail = format!(

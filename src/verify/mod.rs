@@ -167,6 +167,7 @@ pub fn verify(
     replay::check_groupings(&mut check)?;
     accounts::check_staff(&mut check)?;
     accounts::check_customers(&mut check)?;
+    accounts::check_mails(&mut check)?;
     accounts::check_tokens(&mut check)?;
     accounts::check_ways_in(&mut check)?;
     accounts::check_identities(&mut check)?;

@@ -21,11 +21,14 @@ mod oidc_provider;
 mod orders;
 #[cfg(feature = "oidc")]
 mod real_oidc;
+mod people;
 mod search;
 mod raw;
 mod staff;
 mod testshop;
 mod tokens;
 mod retail;
+mod timing;
+mod users;
 mod tls;
 mod walk;

@@ -4,7 +4,9 @@
 use crate::goods::{address, by_hand, fill, paid_order, shelve, text, with_token};
 use crate::machines::{EVENT_STREAM, Reader};
 use crate::openapi::Document;
+use crate::people::{PASSWORD, mailbox};
 use crate::testshop::{Answer, Request, TestShop};
+use mercat::domain::mail::MailKind;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -327,6 +329,67 @@ impl Walk<'_> {
         self.step(&format!("GET {one}/callback"), back, 404).await;
     }
 
+    /// Customers: they come, look after themselves, are looked after, and go.
+    async fn people(&mut self) {
+        let (shop, email) = (self.shop, "walker@example.com");
+        let login = json!({ "email": email, "password": PASSWORD });
+        let register = || shop.post("/v1/auth/register").json(login.clone());
+        self.step("POST /v1/auth/register", register(), 202).await;
+        let access =
+            self.step("POST /v1/auth/login", shop.post("/v1/auth/login").json(login.clone()), 200);
+        let access = text(&access.await.json(), "accessToken").to_owned();
+        let again = "/v1/users/me/verification";
+        self.step(&format!("POST {again}"), shop.post(again).bearer(&access), 202).await;
+        let verify = || {
+            let token = mailbox(shop, email).token(MailKind::Verification);
+            shop.post("/v1/auth/verify").json(json!({ "token": token }))
+        };
+        let bad = shop.post("/v1/auth/verify").json(json!({ "token": "x" }));
+        self.step("POST /v1/auth/verify", bad, 401).await;
+        self.step("POST /v1/auth/verify", verify(), 204).await;
+        let forgot = shop.post("/v1/auth/password/forgot").json(json!({ "email": email }));
+        self.step("POST /v1/auth/password/forgot", forgot, 202).await;
+        let token = mailbox(shop, email).token(MailKind::PasswordReset);
+        let reset = json!({ "token": token, "password": PASSWORD });
+        let reset = || shop.post("/v1/auth/password/reset").json(reset.clone());
+        self.step("POST /v1/auth/password/reset", reset(), 204).await;
+        self.step("POST /v1/auth/password/reset", reset(), 401).await;
+        let access = self.step("POST /v1/auth/login", shop.post("/v1/auth/login").json(login), 200);
+        let access = text(&access.await.json(), "accessToken").to_owned();
+        self.own_account(&access).await;
+        self.looked_after(email).await;
+        let erase = shop.delete("/v1/users/me").bearer(&access);
+        self.step("DELETE /v1/users/me", erase.json(json!({ "password": PASSWORD })), 204).await;
+    }
+
+    async fn own_account(&mut self, access: &str) {
+        let (shop, me, book) = (self.shop, "/v1/users/me", "/v1/users/me/addresses");
+        let seen = self.step(&format!("GET {me}"), shop.get(me).bearer(access), 200).await;
+        let known = shop.get(me).bearer(access).header("if-none-match", seen.etag());
+        self.step(&format!("GET {me}"), known, 304).await;
+        let change = |body: Value| shop.put(me).bearer(access).json(body);
+        self.step(&format!("PUT {me}"), change(json!({ "name": "Walker" })), 200).await;
+        self.step(&format!("PUT {me}"), change(json!({ "password": "12345678" })), 422).await;
+        let add = shop.post(book).bearer(access).json(address());
+        let made = self.step(&format!("POST {book}"), add, 201).await;
+        self.step(&format!("GET {book}"), shop.get(book).bearer(access), 200).await;
+        let (one, path) = (format!("{book}/{{addressId}}"), made.header("location"));
+        self.step(&format!("GET {one}"), shop.get(path).bearer(access), 200).await;
+        let replace = shop.put(path).bearer(access).json(address());
+        self.step(&format!("PUT {one}"), replace, 200).await;
+        self.step(&format!("DELETE {one}"), shop.delete(path).bearer(access), 204).await;
+    }
+
+    async fn looked_after(&mut self, email: &str) {
+        let (shop, one) = (self.shop, "/v1/users/{userId}");
+        let all = shop.get(&format!("/v1/users?email={email}")).staff();
+        let found = self.step("GET /v1/users", all, 200).await.json();
+        let path = format!("/v1/users/{}", text(&found["data"][0], "userId"));
+        self.step(&format!("GET {one}"), shop.get(&path).staff(), 200).await;
+        let correct = shop.put(&path).staff().json(json!({ "phone": "+1 555 0100" }));
+        self.step(&format!("PUT {one}"), correct, 200).await;
+    }
+
     /// All that this walk has done, in parts and live.
     async fn log(&mut self) {
         let shop = self.shop;
@@ -375,6 +438,7 @@ async fn answers_look_as_the_document_says() {
     let cart = walk.carts().await;
     walk.orders(&cart).await;
     walk.house().await;
+    walk.people().await;
     walk.log().await;
     let operations = document.operations();
     let named = operations.iter().map(|(method, path, _)| format!("{method} {path}"));

@@ -6,17 +6,19 @@
 
 use super::identities::Bonds;
 use super::token::TokenHash;
-use super::{AccountError, Caller, StaffCaller};
+use super::{AccountError, Caller, CustomerCaller, StaffCaller};
+use crate::domain::profile::Profile;
 use crate::domain::staff::{Role, Staff};
-use crate::domain::{StaffId, Timestamp};
+use crate::domain::{CustomerId, StaffId, Timestamp};
+use crate::secrets::Vault;
 use crate::storage::codec::{CodecError, Stored};
-use crate::storage::records::{TokenHolder, TokenKind, TokenRow};
+use crate::storage::records::{CustomerRow, TokenHolder, TokenKind, TokenRow};
 use crate::storage::table::{parse_timed_key, timed_key};
 use crate::storage::{Batch, Direction, Snapshot, StoreError, Table};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
-/// The random name of all tokens that come from one login.
+/// The random name of all tokens that come from one login; one that was mailed has its own.
 pub(super) type FamilyId = [u8; 16];
 
 #[derive(Default)]
@@ -24,10 +26,14 @@ pub(super) struct Book {
     members: HashMap<TokenHolder, Member>,
     /// By address, in lower case.
     by_email: HashMap<String, TokenHolder>,
+    /// Everybody, in the order in which they came.
+    by_age: BTreeSet<(Timestamp, TokenHolder)>,
     tokens: HashMap<TokenHash, TokenRow>,
     families: HashMap<FamilyId, Family>,
     /// Identities at providers that open accounts here.
     pub bonds: Bonds,
+    /// Of everybody who has any.
+    held: HashMap<TokenHolder, Vec<FamilyId>>,
 }
 
 /// Somebody with an account.
@@ -54,12 +60,28 @@ pub(super) enum Exchange {
 }
 
 impl Book {
-    /// Reads all staff, and the tokens that have not run out.
-    pub fn load(snapshot: &dyn Snapshot, now: Timestamp) -> Result<Book, StoreError> {
+    /// Reads everybody who has an account, and the tokens that have not run out.
+    pub fn load(
+        snapshot: &dyn Snapshot,
+        vault: &Vault,
+        now: Timestamp,
+    ) -> Result<Book, StoreError> {
         let mut book = Book { bonds: Bonds::load(snapshot)?, ..Book::default() };
         snapshot.load_all(Table::Staff, |key, _, staff: Staff| {
             if let (Ok(id), None) = (key.try_into(), staff.removed_at) {
-                book.add_staff(StaffId::from_bytes(id), &staff);
+                book.put_staff(StaffId::from_bytes(id), &staff);
+            }
+        })?;
+        snapshot.load_all(Table::Customers, |key, _, row: CustomerRow| {
+            if let Ok(id) = key.try_into() {
+                let id = CustomerId::from_bytes(id);
+                match super::customers::opened(vault, &row) {
+                    Ok(Some(profile)) => book.put_customer(id, &row, &profile),
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::error!(customer.id = %id, %error, "a customer cannot be read");
+                    }
+                }
             }
         })?;
         let mut failed: Option<CodecError> = None;
@@ -87,11 +109,6 @@ impl Book {
     pub fn admins(&self) -> usize {
         let is_admin = |member: &&Member| matches!(&member.caller, Caller::Staff(own) if own.role == Role::Admin);
         self.members.values().filter(is_admin).count()
-    }
-
-    pub fn remove_member(&mut self, holder: TokenHolder, email: &str) {
-        self.members.remove(&holder);
-        self.by_email.remove(email);
     }
 
     pub fn has_staff(&self) -> bool {
@@ -125,21 +142,44 @@ impl Book {
         self.members.get(&holder).map(|member| (holder, member.password_hash.clone()))
     }
 
+    pub fn password_hash(&self, holder: TokenHolder) -> Option<String> {
+        self.members.get(&holder)?.password_hash.clone()
+    }
+
     /// Whether this is still the holder's password.
     pub fn check_password(
         &self,
         holder: TokenHolder,
-        password_hash: &str,
+        password_hash: Option<&str>,
     ) -> Result<(), AccountError> {
-        let own = self.members.get(&holder).and_then(|member| member.password_hash.as_deref());
-        let is_same = own == Some(password_hash);
+        let member = self.members.get(&holder).ok_or(AccountError::WrongCredentials)?;
+        let is_same = member.password_hash.as_deref() == password_hash;
         if is_same { Ok(()) } else { Err(AccountError::WrongCredentials) }
+    }
+
+    /// Those for whom `wanted` holds, newest first: how many there are, and a part of them.
+    pub fn newest(
+        &self,
+        wanted: impl Fn(&Caller) -> bool,
+        offset: usize,
+        limit: usize,
+    ) -> (usize, Vec<TokenHolder>) {
+        let all = self.by_age.iter().rev().map(|(_, holder)| *holder);
+        let found = all.filter(|holder| self.member(*holder).is_some_and(&wanted));
+        let (mut total, mut part) = (0, Vec::new());
+        for holder in found {
+            if total >= offset && part.len() < limit {
+                part.push(holder);
+            }
+            total += 1;
+        }
+        (total, part)
     }
 
     /// Who holds the access token.
     pub fn caller(&self, hash: &TokenHash, now: Timestamp) -> Option<&Caller> {
         let row = self.live(hash, now).filter(|row| row.kind == TokenKind::Access)?;
-        self.members.get(&row.holder).map(|member| &member.caller)
+        self.member(row.holder)
     }
 
     pub fn exchange(&self, hash: &TokenHash, now: Timestamp) -> Option<Exchange> {
@@ -149,19 +189,48 @@ impl Book {
         Some(if is_newest { Exchange::Current(*row) } else { Exchange::Spent(row.family) })
     }
 
-    /// The family of a token of either kind.
+    /// To whom this token was mailed.
+    pub fn mailed_to(
+        &self,
+        hash: &TokenHash,
+        kind: TokenKind,
+        now: Timestamp,
+    ) -> Option<TokenHolder> {
+        self.live(hash, now).filter(|row| row.kind == kind).map(|row| row.holder)
+    }
+
+    /// Whether a token of any kind is good for something still.
+    pub fn is_live(&self, hash: &TokenHash, now: Timestamp) -> bool {
+        self.live(hash, now).is_some()
+    }
+
+    /// The family of a token of any kind.
     pub fn family(&self, hash: &TokenHash) -> Option<FamilyId> {
         self.tokens.get(hash).map(|row| row.family)
     }
 
-    /// The families of a holder who has at least `most`, except the youngest `most - 1`: those that
+    /// The logins of a holder who has at least `most`, except the youngest `most - 1`: those that
     /// must end before another may begin.
     pub fn surplus(&self, holder: TokenHolder, most: usize) -> Vec<FamilyId> {
-        let own = self.families.iter().filter(|(_, family)| family.holder == holder);
-        let mut own: Vec<_> = own.map(|(id, family)| (family.newest, *id)).collect();
+        let held = self.held_by(holder).filter_map(|(id, family)| Some((family.newest?, id)));
+        let mut own: Vec<_> = held.collect();
         own.sort_unstable();
         let surplus = (own.len() + 1).saturating_sub(most);
         own.into_iter().take(surplus).map(|(_, id)| id).collect()
+    }
+
+    /// The tokens of one kind that a holder has, live or not.
+    pub fn tokens_of_kind(&self, holder: TokenHolder, kind: TokenKind) -> Vec<TokenHash> {
+        let all = self.held_by(holder).flat_map(|(_, family)| &family.tokens);
+        all.filter(|hash| self.tokens.get(*hash).is_some_and(|row| row.kind == kind))
+            .copied()
+            .collect()
+    }
+
+    /// All tokens of a holder, except those of the login to be kept.
+    pub fn tokens_held(&self, holder: TokenHolder, keep: Option<FamilyId>) -> Vec<TokenHash> {
+        let others = self.held_by(holder).filter(|(id, _)| Some(*id) != keep);
+        others.flat_map(|(_, family)| &family.tokens).copied().collect()
     }
 
     /// Tokens that have run out.
@@ -183,20 +252,48 @@ impl Book {
         }
     }
 
-    pub fn add_staff(&mut self, id: StaffId, staff: &Staff) {
+    pub fn put_staff(&mut self, id: StaffId, staff: &Staff) {
         let caller =
             StaffCaller { staff: id, role: staff.role, email: staff.email.as_str().into() };
         let password_hash = Some(staff.password_hash.clone());
-        self.by_email.insert(staff.email.clone(), TokenHolder::Staff(id));
         let member = Member { caller: Caller::Staff(caller), password_hash };
-        self.members.insert(TokenHolder::Staff(id), member);
+        self.put(TokenHolder::Staff(id), staff.created_at, member);
+    }
+
+    pub fn put_customer(&mut self, id: CustomerId, row: &CustomerRow, profile: &Profile) {
+        let caller = CustomerCaller {
+            customer: id,
+            email: profile.email.as_str().into(),
+            is_verified: row.customer.account().is_some_and(|account| account.is_verified()),
+        };
+        let password_hash = row.password_hash.clone();
+        let member = Member { caller: Caller::Customer(caller), password_hash };
+        self.put(TokenHolder::Customer(id), row.customer.registered_at(), member);
+    }
+
+    fn put(&mut self, holder: TokenHolder, since: Timestamp, member: Member) {
+        let email = member.caller.email().to_owned();
+        if let Some(before) = self.members.insert(holder, member)
+            && *before.caller.email() != *email
+        {
+            self.by_email.remove(before.caller.email());
+        }
+        self.by_email.insert(email, holder);
+        self.by_age.insert((since, holder));
+    }
+
+    /// Forgets an account. Its tokens must be removed too.
+    pub fn remove(&mut self, holder: TokenHolder, since: Timestamp) {
+        if let Some(member) = self.members.remove(&holder) {
+            self.by_email.remove(member.caller.email());
+        }
+        self.by_age.remove(&(since, holder));
     }
 
     pub fn add_token(&mut self, hash: TokenHash, row: TokenRow) {
-        let family = self.families.entry(row.family).or_insert_with(|| Family {
-            holder: row.holder,
-            tokens: Vec::new(),
-            newest: None,
+        let family = self.families.entry(row.family).or_insert_with(|| {
+            self.held.entry(row.holder).or_default().push(row.family);
+            Family { holder: row.holder, tokens: Vec::new(), newest: None }
         });
         family.tokens.push(hash);
         if row.kind == TokenKind::Refresh {
@@ -211,9 +308,21 @@ impl Book {
             let Some(family) = self.families.get_mut(&row.family) else { continue };
             family.tokens.retain(|own| own != hash);
             if family.tokens.is_empty() {
+                let holder = family.holder;
                 self.families.remove(&row.family);
+                if let Some(held) = self.held.get_mut(&holder) {
+                    held.retain(|own| *own != row.family);
+                    if held.is_empty() {
+                        self.held.remove(&holder);
+                    }
+                }
             }
         }
+    }
+
+    fn held_by(&self, holder: TokenHolder) -> impl Iterator<Item = (FamilyId, &Family)> {
+        let ids = self.held.get(&holder).into_iter().flatten();
+        ids.filter_map(|id| self.families.get(id).map(|family| (*id, family)))
     }
 
     fn live(&self, hash: &TokenHash, now: Timestamp) -> Option<&TokenRow> {

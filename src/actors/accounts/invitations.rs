@@ -2,12 +2,13 @@
 //! is in; the token is good once, for a few days, and replaces an earlier one to the same address.
 
 use super::owner::Parts;
+use super::passwords::checked;
 use super::register::write_invitation;
 use super::token::{Token, TokenHash, hash_of};
 use super::{AccountError, Accounts};
 use crate::actors::pools::Password;
 use crate::domain::event::{EntityKey, Fact};
-use crate::domain::staff::{Invitation, PASSWORD_LENGTH, Role, Staff, StaffEvent, is_email};
+use crate::domain::staff::{Invitation, Role, Staff, StaffEvent, is_email};
 use crate::domain::{InvitationId, Span, StaffId};
 use crate::storage::records::InvitationRow;
 use crate::storage::{Batch, Table};
@@ -52,10 +53,8 @@ impl Accounts {
         let hash = hash_of(token).ok_or(AccountError::InvalidToken)?;
         // Nobody without a token has the shop hash passwords.
         let invited = self.shared.register().invitation(&hash, self.shared.clock.now());
-        invited.ok_or(AccountError::InvalidToken)?;
-        if !PASSWORD_LENGTH.contains(&password.length()) {
-            return Err(AccountError::PasswordLength);
-        }
+        let invited = invited.ok_or(AccountError::InvalidToken)?;
+        let password = checked(password, &invited.email)?;
         let password_hash = self.shared.secrets.hash(password).await?;
         self.write(move |parts| async move { parts.accept(hash, password_hash).await }).await
     }
@@ -140,7 +139,7 @@ impl Parts {
         batch.put(EntityKey::Staff(id), 0, &staff);
         batch.row(Table::Invitations, invitation.as_bytes().to_vec(), None);
         self.commit(batch).await?;
-        self.shared.change(|book| book.add_staff(id, &staff));
+        self.shared.change(|book| book.put_staff(id, &staff));
         self.shared.change_register(|register| register.remove_invitation(invitation));
         tracing::info!(staff.id = %id, role = role.name(), "an invitation was accepted");
         Ok(id)

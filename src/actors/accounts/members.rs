@@ -55,12 +55,9 @@ impl Parts {
         }
     }
 
-    /// The tokens of all logins of a holder.
+    /// The tokens of all logins of a holder, and those that were mailed to them.
     pub(super) fn tokens_of(&self, holder: TokenHolder) -> Vec<TokenHash> {
-        let book = self.shared.book();
-        // None may stay: all of them are surplus.
-        let families = book.surplus(holder, 1);
-        families.iter().flat_map(|family| book.tokens_of(family)).collect()
+        self.shared.book().tokens_held(holder, None)
     }
 
     async fn change_role(&self, id: StaffId, role: Role) -> Result<Staff, AccountError> {
@@ -81,7 +78,7 @@ impl Parts {
         self.commit(batch).await?;
         self.shared.change(|book| {
             book.remove_tokens(&ended);
-            book.add_staff(id, &staff);
+            book.put_staff(id, &staff);
         });
         Ok(staff)
     }
@@ -92,7 +89,6 @@ impl Parts {
             return Err(AccountError::LastAdmin);
         }
         let now = self.now();
-        let email = staff.email.clone();
         let gone =
             Staff { password_hash: String::new(), removed_at: Some(now), updated_at: now, ..staff };
         let holder = TokenHolder::Staff(id);
@@ -113,7 +109,7 @@ impl Parts {
         self.commit(batch).await?;
         self.shared.change(|book| {
             book.remove_tokens(&ended);
-            book.remove_member(holder, &email);
+            book.remove(holder, gone.created_at);
         });
         self.shared.change_register(|register| {
             keys.into_iter().for_each(|key| register.remove_key(key));

@@ -13,26 +13,35 @@ mod invitations;
 mod members;
 mod owner;
 mod register;
-mod sessions;
 mod staff;
+mod customers;
+mod passwords;
+mod mailed;
+mod sessions;
 pub mod throttle;
+mod users;
 mod token;
 
 #[cfg(test)]
 mod tests;
 
 pub use api_keys::NewKey;
+pub use customers::{AddressChange, CustomerView, ProfileChange};
 pub use invitations::token_context;
+pub use mailed::{Letter, Proven};
 pub use sessions::Grant;
 pub use token::Token;
+pub use users::{User, UserFilter};
 
 use super::clock::{Clock, Ids};
 use super::engine::Service;
 use super::pools::{PoolError, Secrets};
 use super::settle::Ticket;
 use crate::domain::identity::IdentityRejection;
+use crate::domain::password::PasswordRejection;
 use crate::domain::permission::{Permission, Permissions};
-use crate::domain::staff::{PASSWORD_LENGTH, Role};
+use crate::domain::profile::AddressRejection;
+use crate::domain::staff::{Role, is_email};
 use crate::domain::{ApiKeyId, CustomerId, Span, StaffId};
 use crate::secrets::Vault;
 use crate::storage::records::TokenHolder;
@@ -52,10 +61,8 @@ use tokio::sync::oneshot;
 pub enum AccountError {
     #[error("this is not an e-mail address")]
     InvalidEmail,
-    #[error(
-        "a password has {} to {} characters", PASSWORD_LENGTH.start(), PASSWORD_LENGTH.end()
-    )]
-    PasswordLength,
+    #[error(transparent)]
+    Password(#[from] PasswordRejection),
     #[error("another account has this e-mail address")]
     EmailTaken,
     /// One answer to a wrong address and to a wrong password, so that neither can be found out.
@@ -71,6 +78,12 @@ pub enum AccountError {
     TooMany,
     #[error(transparent)]
     Identity(#[from] IdentityRejection),
+    #[error("there is no such account")]
+    Unknown,
+    #[error("it was changed meanwhile")]
+    Changed,
+    #[error(transparent)]
+    Addresses(#[from] AddressRejection),
     #[error("too many passwords are being checked")]
     Busy,
     /// Nothing that was asked may be taken as done.
@@ -136,6 +149,30 @@ pub struct CustomerCaller {
     pub email: Arc<str>,
     /// Whether it was proven that the customer reads mail to that address.
     pub is_verified: bool,
+}
+
+impl Caller {
+    pub fn email(&self) -> &str {
+        match self {
+            Caller::Staff(staff) => &staff.email,
+            Caller::Key(key) => &key.maker.email,
+            Caller::Customer(customer) => &customer.email,
+        }
+    }
+
+    fn holder(&self) -> TokenHolder {
+        match self {
+            Caller::Staff(staff) => TokenHolder::Staff(staff.staff),
+            Caller::Key(key) => TokenHolder::Staff(key.maker.staff),
+            Caller::Customer(customer) => TokenHolder::Customer(customer.customer),
+        }
+    }
+}
+
+/// An e-mail address in the form in which it is kept.
+fn address(typed: &str) -> Result<String, AccountError> {
+    let email = typed.trim().to_lowercase();
+    if is_email(&email) { Ok(email) } else { Err(AccountError::InvalidEmail) }
 }
 
 /// Asks about accounts. Cheap to clone.
@@ -247,7 +284,7 @@ impl Shared {
 
     fn load(&self) -> Result<(), StoreError> {
         let snapshot = self.store.snapshot()?;
-        let loaded = Book::load(&*snapshot, self.clock.now())?;
+        let loaded = Book::load(&*snapshot, &self.vault, self.clock.now())?;
         let register = Register::load(&*snapshot)?;
         self.change(|book| *book = loaded);
         self.change_register(|own| *own = register);

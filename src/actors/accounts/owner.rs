@@ -1,5 +1,8 @@
 //! The one writer of accounts. Each subject adds what it writes to [`Parts`] in its own file.
 
+use super::customers::{AddressChange, CustomerView, Erasure, NewCustomer, ProfileChange};
+use super::mailed::Proven;
+use super::passwords::NewPassword;
 use super::sessions::Grant;
 use super::staff::NewStaff;
 use super::token::TokenHash;
@@ -7,7 +10,7 @@ use super::{AccountError, Shared};
 use crate::actors::ask::Reply;
 use crate::actors::settle::Ticket;
 use crate::domain::identity::{Audience, Identity};
-use crate::domain::{StaffId, Timestamp};
+use crate::domain::{CustomerId, StaffId, Timestamp};
 use crate::storage::records::TokenHolder;
 use crate::storage::{Batch, CommitError, Committer};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -24,6 +27,39 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, AccountError>>;
 
 pub(super) enum Message {
     CreateStaff(NewStaff, Answer<Option<StaffId>>),
+    Register(NewCustomer, Answer<()>),
+    ChangeProfile {
+        id: CustomerId,
+        change: ProfileChange,
+        expected: Option<u64>,
+        reply: Answer<CustomerView>,
+    },
+    ChangeAddresses {
+        id: CustomerId,
+        change: AddressChange,
+        expected: Option<u64>,
+        reply: Answer<CustomerView>,
+    },
+    ChangePassword(NewPassword, Answer<()>),
+    Erase(Erasure, Answer<()>),
+    WantVerification {
+        customer: CustomerId,
+        reply: Answer<()>,
+    },
+    Verify {
+        hash: TokenHash,
+        reply: Answer<Proven>,
+    },
+    WantReset {
+        /// In lower case.
+        email: String,
+        reply: Answer<()>,
+    },
+    Reset {
+        hash: TokenHash,
+        password_hash: String,
+        reply: Answer<Option<Proven>>,
+    },
     /// The password was found to be right for this hash.
     Login {
         holder: TokenHolder,
@@ -89,6 +125,23 @@ impl Actor for Owner {
         // Whoever asked may be gone; what was done stays done.
         let failed = match message {
             Message::CreateStaff(new, reply) => answer(parts.create_staff(new).await, reply),
+            Message::Register(new, reply) => answer(parts.register(new).await, reply),
+            Message::ChangeProfile { id, change, expected, reply } => {
+                answer(parts.change_profile(id, change, expected).await, reply)
+            }
+            Message::ChangeAddresses { id, change, expected, reply } => {
+                answer(parts.change_addresses(id, change, expected).await, reply)
+            }
+            Message::ChangePassword(new, reply) => answer(parts.change_password(new).await, reply),
+            Message::Erase(erasure, reply) => answer(parts.erase(erasure).await, reply),
+            Message::WantVerification { customer, reply } => {
+                answer(parts.want_verification(customer).await, reply)
+            }
+            Message::Verify { hash, reply } => answer(parts.verify(hash).await, reply),
+            Message::WantReset { email, reply } => answer(parts.want_reset(email).await, reply),
+            Message::Reset { hash, password_hash, reply } => {
+                answer(parts.reset(hash, password_hash).await, reply)
+            }
             Message::Login { holder, password_hash, reply } => {
                 answer(parts.login(holder, &password_hash).await, reply)
             }

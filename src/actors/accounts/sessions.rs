@@ -57,7 +57,7 @@ impl Parts {
         holder: TokenHolder,
         password_hash: &str,
     ) -> Result<Grant, AccountError> {
-        self.shared.book().check_password(holder, password_hash)?;
+        self.shared.book().check_password(holder, Some(password_hash))?;
         self.begin(holder).await
     }
 
@@ -68,9 +68,13 @@ impl Parts {
             let surplus = book.surplus(holder, MOST_LOGINS);
             surplus.iter().flat_map(|family| book.tokens_of(family)).collect()
         };
+        self.grant(holder, self.new_family(), None, &surplus).await
+    }
+
+    pub(super) fn new_family(&self) -> FamilyId {
         let mut family = FamilyId::default();
         family.copy_from_slice(&self.shared.ids.secret()[..16]);
-        self.grant(holder, family, None, &surplus).await
+        family
     }
 
     pub(super) async fn refresh(&self, hash: TokenHash) -> Result<Grant, AccountError> {

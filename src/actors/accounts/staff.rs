@@ -1,11 +1,12 @@
 //! Members of staff: how they come to the shop.
 
 use super::owner::{Message, Parts};
-use super::{AccountError, Accounts};
+use super::passwords::checked;
+use super::{AccountError, Accounts, Shared};
 use crate::actors::pools::Password;
 use crate::domain::StaffId;
 use crate::domain::event::{EntityKey, Fact};
-use crate::domain::staff::{PASSWORD_LENGTH, Role, Staff, StaffEvent, is_email};
+use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::storage::Batch;
 
 /// What keeps an account from being created.
@@ -58,16 +59,24 @@ impl Accounts {
         role: Role,
         unless: Unless,
     ) -> Result<Option<StaffId>, AccountError> {
-        let email = email.trim().to_lowercase();
-        if !is_email(&email) {
-            return Err(AccountError::InvalidEmail);
-        }
-        if !PASSWORD_LENGTH.contains(&password.length()) {
-            return Err(AccountError::PasswordLength);
-        }
+        let email = super::address(email)?;
+        let password = checked(password, &email)?;
         let password_hash = self.shared.secrets.hash(password).await?;
         let new = NewStaff { email, role, password_hash, unless };
         self.ask(|reply| Message::CreateStaff(new, reply)).await
+    }
+}
+
+impl Shared {
+    /// A member of staff, with the version of their row.
+    pub(super) fn staff(&self, id: StaffId) -> Result<Option<(u64, Staff)>, AccountError> {
+        let read = || self.store.snapshot()?.load::<Staff>(&EntityKey::Staff(id));
+        let found = read().map(|found| found.filter(|(_, staff)| staff.removed_at.is_none()));
+        found.map_err(|error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(staff.id = %id, error, "a member of staff cannot be read");
+            AccountError::Unavailable
+        })
     }
 }
 
@@ -98,7 +107,7 @@ impl Parts {
         batch.fact(now, Fact::Staff(id, created), vec![]);
         batch.put(EntityKey::Staff(id), 0, &staff);
         self.commit(batch).await?;
-        self.shared.change(|book| book.add_staff(id, &staff));
+        self.shared.change(|book| book.put_staff(id, &staff));
         tracing::info!(staff.id = %id, role = role.name(), "created an account of staff");
         Ok(Some(id))
     }

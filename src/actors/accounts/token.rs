@@ -23,6 +23,11 @@ impl Token {
         Token(text)
     }
 
+    /// A token that was sealed and opened again.
+    pub(super) fn from_text(text: &str) -> Token {
+        Token(text.to_owned())
+    }
+
     pub(super) fn hash(&self) -> TokenHash {
         Sha256::digest(self.0.as_bytes()).into()
     }

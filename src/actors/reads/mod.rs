@@ -284,7 +284,7 @@ fn take_in(catalog: &mut Catalog, change: Change) {
             catalog.put_collection(collection, version);
         }
         (EntityKey::Collection(handle), None) => catalog.remove_collection(&handle),
-        // Carts and accounts have no model; orders and levels have their own, and are never removed.
+        // Carts, accounts and mails have no model; orders and levels have their own, and are never removed.
         (
             EntityKey::Product(_)
             | EntityKey::Category(_)
@@ -293,7 +293,8 @@ fn take_in(catalog: &mut Catalog, change: Change) {
             | EntityKey::Sku(_)
             | EntityKey::Cart(_)
             | EntityKey::Staff(_)
-            | EntityKey::Customer(_),
+            | EntityKey::Customer(_)
+            | EntityKey::Mail(_),
             _,
         ) => {}
     }
@@ -339,7 +340,9 @@ fn decode(key: &EntityKey, record: &[u8]) -> Result<Option<Row>, CodecError> {
         EntityKey::Collection(_) => Row::Collection(Collection::from_bytes(record)?),
         EntityKey::Order(_) => Row::Order(Order::from_bytes(record)?),
         EntityKey::Sku(_) => Row::Level(Level::from_bytes(record)?),
-        EntityKey::Cart(_) | EntityKey::Staff(_) | EntityKey::Customer(_) => return Ok(None),
+        EntityKey::Cart(_) | EntityKey::Staff(_) | EntityKey::Customer(_) | EntityKey::Mail(_) => {
+            return Ok(None);
+        }
     }))
 }
 
@@ -358,7 +361,9 @@ fn stored(snapshot: &dyn Snapshot, key: EntityKey) -> Result<Option<Change>, Sto
         EntityKey::Collection(_) => row(snapshot, &key, Row::Collection)?,
         EntityKey::Order(_) => row(snapshot, &key, Row::Order)?,
         EntityKey::Sku(_) => row(snapshot, &key, Row::Level)?,
-        EntityKey::Cart(_) | EntityKey::Staff(_) | EntityKey::Customer(_) => return Ok(None),
+        EntityKey::Cart(_) | EntityKey::Staff(_) | EntityKey::Customer(_) | EntityKey::Mail(_) => {
+            return Ok(None);
+        }
     };
     Ok(Some((key, row)))
 }

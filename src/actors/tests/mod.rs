@@ -590,7 +590,8 @@ impl World {
                 | Fact::Product(..)
                 | Fact::Grouping(_)
                 | Fact::Staff(..)
-                | Fact::Customer(..) => {}
+                | Fact::Customer(..)
+                | Fact::Mail(..) => {}
             }
         }
         assert_eq!(replayed, orders, "the log tells every order");

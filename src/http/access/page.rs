@@ -87,7 +87,7 @@ impl Rule {
             (Err(refusal), _) => Cell::No(refusal.status().as_u16()),
             (Ok(()), Asker::OtherCustomer) if is_owned => Cell::No(404),
             (Ok(()), Asker::Customer) if is_owned => Cell::Own,
-            (Ok(()), _) if self == Rule::LoggedIn => Cell::Own,
+            (Ok(()), _) if matches!(self, Rule::LoggedIn | Rule::Customer) => Cell::Own,
             (Ok(()), _) => Cell::Yes,
         }
     }
@@ -98,6 +98,7 @@ impl Rule {
             Rule::Public => "anybody".into(),
             Rule::Key => "whoever knows the id".into(),
             Rule::LoggedIn => "whoever is logged in".into(),
+            Rule::Customer => "customers".into(),
             Rule::Own(permission) => format!("its customer, `{}`", permission.name()),
             Rule::OwnOrCart(permission) => {
                 format!("its customer, its cart's guest, `{}`", permission.name())

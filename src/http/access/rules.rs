@@ -5,7 +5,7 @@ use super::Caller;
 use crate::domain::permission::Permission;
 use crate::http::problem::ApiError;
 use Permission as P;
-use Rule::{Key, LoggedIn, May, Open, OwnOrCart, Public};
+use Rule::{Customer, Key, LoggedIn, May, Open, OwnOrCart, Public};
 use std::collections::HashMap;
 
 /// Who may call a route.
@@ -19,6 +19,8 @@ pub enum Rule {
     Key,
     /// Whoever is logged in, for what is their own.
     LoggedIn,
+    /// Customers, for what is their own.
+    Customer,
     /// A customer what is their own, and with the permission everything.
     Own(Permission),
     /// As [`Rule::Own`], and the guest whose cart became it.
@@ -95,6 +97,10 @@ pub const ROWS: &[Row] = &[
     row("GET", "/test-payments/{paymentId}", Key),
     row("POST", "/test-payments/{paymentId}", Key),
     // Accounts.
+    row("POST", "/v1/auth/register", Open),
+    row("POST", "/v1/auth/verify", Open),
+    row("POST", "/v1/auth/password/forgot", Open),
+    row("POST", "/v1/auth/password/reset", Open),
     row("POST", "/v1/auth/login", Open),
     row("POST", "/v1/auth/refresh", Open),
     row("POST", "/v1/auth/logout", LoggedIn),
@@ -113,6 +119,18 @@ pub const ROWS: &[Row] = &[
     row("POST", "/v1/api-keys", May(P::KeysWrite)),
     row("DELETE", "/v1/api-keys/{keyId}", May(P::KeysWrite)),
     row("GET", "/v1/audit", May(P::AuditRead)),
+    row("GET", "/v1/users/me", LoggedIn),
+    row("PUT", "/v1/users/me", LoggedIn),
+    row("DELETE", "/v1/users/me", Customer),
+    row("POST", "/v1/users/me/verification", Customer),
+    row("GET", "/v1/users/me/addresses", Customer),
+    row("POST", "/v1/users/me/addresses", Customer),
+    row("GET", "/v1/users/me/addresses/{addressId}", Customer),
+    row("PUT", "/v1/users/me/addresses/{addressId}", Customer),
+    row("DELETE", "/v1/users/me/addresses/{addressId}", Customer),
+    row("GET", "/v1/users", May(P::UsersRead)),
+    row("GET", "/v1/users/{userId}", May(P::UsersRead)),
+    row("PUT", "/v1/users/{userId}", May(P::UsersWrite)),
     // The log and machines.
     row("GET", "/v1/events", May(P::EventsRead)),
     row("GET", "/v1/events/stream", May(P::EventsRead)),
@@ -139,6 +157,15 @@ impl Rule {
                         Err(ApiError::Forbidden { needs: "an API key has no account".into() })
                     }
                     Caller::Cart(_) => Err(ApiError::Forbidden { needs: "log in first".into() }),
+                };
+            }
+            Rule::Customer => {
+                return match caller {
+                    Caller::Nobody => Err(ApiError::Unauthenticated),
+                    Caller::Customer(_) => Ok(()),
+                    Caller::Cart(_) | Caller::Staff(_) | Caller::Key(_) => {
+                        Err(ApiError::Forbidden { needs: "this is for customers".into() })
+                    }
                 };
             }
             Rule::May(permission) => (permission, false, false),

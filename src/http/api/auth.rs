@@ -1,9 +1,13 @@
 //! Logging in and out. Passwords and tokens go through here and nowhere else: none is logged, and
 //! no answer with a token may be kept by a cache.
 
-use super::dto::auth::{LoginBody, RefreshBody, TokensJson};
+use super::dto::auth::{
+    ForgotBody, LoginBody, MailWantedJson, RefreshBody, RegisterBody, ResetBody, TokensJson,
+    VerifyBody,
+};
 use crate::actors::accounts::{AccountError, Grant};
 use crate::actors::pools::Password;
+use crate::domain::profile::AddressRejection;
 use crate::http::access::token;
 use crate::http::app::{App, Call};
 use crate::http::body::Body;
@@ -19,7 +23,64 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(login)).routes(routes!(refresh)).routes(routes!(logout))
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(verify))
+        .routes(routes!(login))
+        .routes(routes!(refresh))
+        .routes(routes!(logout))
+        .routes(routes!(forgot))
+        .routes(routes!(reset))
+}
+
+/// Register as a customer.
+///
+/// A mail with a link that verifies the address follows. Where the address has an account already, a
+/// mail says so to its owner; the answer here is the same.
+#[utoipa::path(post, path = "/v1/auth/register", tag = "Access", request_body = RegisterBody,
+    responses((status = 202, body = MailWantedJson)))]
+async fn register(State(app): State<App>, body: Body<RegisterBody>) -> Result<Response, ApiError> {
+    let RegisterBody { email, password, name } = body.value;
+    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    let accounts = app.shop.accounts.clone();
+    let password = Password::from(password);
+    let registered = detached(async move { accounts.register(&email, password, name).await }).await;
+    registered.map(|()| mail_wanted()).map_err(problem)
+}
+
+/// Verify an e-mail address with the token that was mailed to it.
+///
+/// Each token is good once and for a day.
+#[utoipa::path(post, path = "/v1/auth/verify", tag = "Access", request_body = VerifyBody,
+    responses((status = 204), (status = 401, description = "`invalid_token`", body = ProblemSchema, content_type = "application/problem+json")))]
+async fn verify(State(app): State<App>, body: Body<VerifyBody>) -> Result<Response, ApiError> {
+    let accounts = app.shop.accounts.clone();
+    let verified = detached(async move { accounts.verify(&body.value.token).await }).await;
+    verified.map(|_| StatusCode::NO_CONTENT.into_response()).map_err(problem)
+}
+
+/// Ask for a mail to set a new password.
+///
+/// An address that has no account gets none; the answer here is the same.
+#[utoipa::path(post, path = "/v1/auth/password/forgot", tag = "Access", request_body = ForgotBody,
+    responses((status = 202, body = MailWantedJson)))]
+async fn forgot(State(app): State<App>, body: Body<ForgotBody>) -> Result<Response, ApiError> {
+    let accounts = app.shop.accounts.clone();
+    let asked = detached(async move { accounts.forgot(&body.value.email).await }).await;
+    asked.map(|()| mail_wanted()).map_err(problem)
+}
+
+/// Set a new password with the token that was mailed for it.
+///
+/// Each token is good once and for an hour. All logins of the account end.
+#[utoipa::path(post, path = "/v1/auth/password/reset", tag = "Access", request_body = ResetBody,
+    responses((status = 204), (status = 401, description = "`invalid_token`", body = ProblemSchema, content_type = "application/problem+json")))]
+async fn reset(State(app): State<App>, body: Body<ResetBody>) -> Result<Response, ApiError> {
+    let ResetBody { token, password } = body.value;
+    let accounts = app.shop.accounts.clone();
+    let password = Password::from(password);
+    let done = detached(async move { accounts.reset(&token, password).await }).await;
+    done.map(|_| StatusCode::NO_CONTENT.into_response()).map_err(problem)
 }
 
 /// Log in.
@@ -85,6 +146,11 @@ pub(super) fn tokens_of(grant: &Grant) -> TokensJson {
     }
 }
 
+/// The answer to whatever ends in a mailbox.
+pub(super) fn mail_wanted() -> Response {
+    answer(StatusCode::ACCEPTED, &MailWantedJson::ANSWER)
+}
+
 pub(super) fn problem(error: AccountError) -> ApiError {
     match error {
         AccountError::WrongCredentials => ApiError::BadCredentials,
@@ -93,7 +159,15 @@ pub(super) fn problem(error: AccountError) -> ApiError {
         AccountError::Busy => ApiError::Overloaded,
         AccountError::Unavailable => ApiError::Unavailable { what: "the shop" },
         AccountError::InvalidEmail => ApiError::invalid("/email", error.to_string()),
-        AccountError::PasswordLength => ApiError::invalid("/password", error.to_string()),
+        AccountError::Password(rejection) => ApiError::invalid("/password", rejection.to_string()),
+        AccountError::Unknown => ApiError::NotFound { what: "user" },
+        AccountError::Changed => ApiError::PreconditionFailed,
+        AccountError::Addresses(AddressRejection::Unknown) => {
+            ApiError::NotFound { what: "address" }
+        }
+        AccountError::Addresses(AddressRejection::TooMany { .. }) => {
+            ApiError::Conflict { code: "too_many_addresses", detail: error.to_string() }
+        }
         AccountError::EmailTaken => {
             ApiError::Conflict { code: "email_taken", detail: error.to_string() }
         }

@@ -4,6 +4,7 @@ pub mod dto;
 mod api_keys;
 mod audit;
 mod auth;
+mod users;
 mod products;
 mod images;
 mod categories;
@@ -49,6 +50,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(staff::routes())
         .merge(api_keys::routes())
         .merge(audit::routes())
+        .merge(users::routes())
         .merge(events::routes())
         .merge(machines::routes())
         .merge(oidc::routes())

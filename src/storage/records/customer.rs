@@ -1,8 +1,9 @@
 //! Stored forms of customers and of what happens to them. What says who they are is stored as it
 //! comes, sealed.
 
-use super::value::TimeV1;
-use crate::domain::customer::{Account, Customer, CustomerEvent, SealedProfile};
+use super::value::{BytesV1, TimeV1};
+use crate::domain::PersonId;
+use crate::domain::customer::{Account, Customer, CustomerEvent};
 use crate::storage::codec::Stored;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +37,9 @@ enum CustomerV1<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct AccountV1<'a> {
-    profile: &'a [u8],
+    person: [u8; 16],
+    #[serde(borrow)]
+    profile: BytesV1<'a>,
     verified_at: Option<TimeV1>,
     registered_at: TimeV1,
     updated_at: TimeV1,
@@ -44,19 +47,39 @@ struct AccountV1<'a> {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub enum CustomerEventV1<'a> {
-    Registered { profile: &'a [u8], at: TimeV1 },
-    Verified { at: TimeV1 },
-    PasswordChanged { at: TimeV1 },
-    ProfileChanged { profile: &'a [u8], at: TimeV1 },
-    AddressesChanged { profile: &'a [u8], at: TimeV1 },
-    Erased { at: TimeV1 },
+    Registered {
+        person: [u8; 16],
+        #[serde(borrow)]
+        profile: BytesV1<'a>,
+        at: TimeV1,
+    },
+    Verified {
+        at: TimeV1,
+    },
+    PasswordChanged {
+        at: TimeV1,
+    },
+    ProfileChanged {
+        #[serde(borrow)]
+        profile: BytesV1<'a>,
+        at: TimeV1,
+    },
+    AddressesChanged {
+        #[serde(borrow)]
+        profile: BytesV1<'a>,
+        at: TimeV1,
+    },
+    Erased {
+        at: TimeV1,
+    },
 }
 
 impl<'a> From<&'a CustomerRow> for CustomerRowV1<'a> {
     fn from(row: &'a CustomerRow) -> CustomerRowV1<'a> {
         let customer = match &row.customer {
             Customer::Active(account) => CustomerV1::Active(AccountV1 {
-                profile: &account.profile.0,
+                person: *account.person.as_bytes(),
+                profile: (&account.profile).into(),
                 verified_at: account.verified_at.map(Into::into),
                 registered_at: account.registered_at.into(),
                 updated_at: account.updated_at.into(),
@@ -74,7 +97,8 @@ impl From<CustomerRowV1<'_>> for CustomerRow {
     fn from(stored: CustomerRowV1<'_>) -> CustomerRow {
         let customer = match stored.customer {
             CustomerV1::Active(account) => Customer::Active(Account {
-                profile: SealedProfile(account.profile.into()),
+                person: PersonId::from_bytes(account.person),
+                profile: account.profile.into(),
                 verified_at: account.verified_at.map(Into::into),
                 registered_at: account.registered_at.into(),
                 updated_at: account.updated_at.into(),
@@ -93,16 +117,18 @@ impl<'a> From<&'a CustomerEvent> for CustomerEventV1<'a> {
         use CustomerEvent as E;
         use CustomerEventV1 as V1;
         match event {
-            E::Registered { profile, at } => {
-                V1::Registered { profile: &profile.0, at: (*at).into() }
-            }
+            E::Registered { person, profile, at } => V1::Registered {
+                person: *person.as_bytes(),
+                profile: profile.into(),
+                at: (*at).into(),
+            },
             E::Verified { at } => V1::Verified { at: (*at).into() },
             E::PasswordChanged { at } => V1::PasswordChanged { at: (*at).into() },
             E::ProfileChanged { profile, at } => {
-                V1::ProfileChanged { profile: &profile.0, at: (*at).into() }
+                V1::ProfileChanged { profile: profile.into(), at: (*at).into() }
             }
             E::AddressesChanged { profile, at } => {
-                V1::AddressesChanged { profile: &profile.0, at: (*at).into() }
+                V1::AddressesChanged { profile: profile.into(), at: (*at).into() }
             }
             E::Erased { at } => V1::Erased { at: (*at).into() },
         }
@@ -113,18 +139,19 @@ impl From<CustomerEventV1<'_>> for CustomerEvent {
     fn from(stored: CustomerEventV1<'_>) -> CustomerEvent {
         use CustomerEvent as E;
         use CustomerEventV1 as V1;
-        let sealed = |bytes: &[u8]| SealedProfile(bytes.into());
         match stored {
-            V1::Registered { profile, at } => {
-                E::Registered { profile: sealed(profile), at: at.into() }
-            }
+            V1::Registered { person, profile, at } => E::Registered {
+                person: PersonId::from_bytes(person),
+                profile: profile.into(),
+                at: at.into(),
+            },
             V1::Verified { at } => E::Verified { at: at.into() },
             V1::PasswordChanged { at } => E::PasswordChanged { at: at.into() },
             V1::ProfileChanged { profile, at } => {
-                E::ProfileChanged { profile: sealed(profile), at: at.into() }
+                E::ProfileChanged { profile: profile.into(), at: at.into() }
             }
             V1::AddressesChanged { profile, at } => {
-                E::AddressesChanged { profile: sealed(profile), at: at.into() }
+                E::AddressesChanged { profile: profile.into(), at: at.into() }
             }
             V1::Erased { at } => E::Erased { at: at.into() },
         }

@@ -4,13 +4,14 @@ use super::cart::CartEventV1;
 use super::catalog::ProductEventV1;
 use super::customer::CustomerEventV1;
 use super::grouping::GroupingEventV1;
+use super::mail::MailEventV1;
 use super::order::OrderEventV1;
 use super::staff::StaffEventV1;
 use super::stock::{MovementV1, StockEventV1};
 use super::value::{TimeV1, each};
 use crate::domain::event::Fact;
 use crate::domain::stock::Movement;
-use crate::domain::{CartId, CustomerId, OrderId, StaffId, Timestamp};
+use crate::domain::{CartId, CustomerId, MailId, OrderId, StaffId, Timestamp};
 use crate::storage::codec::{Stored, ValueError};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,7 @@ enum FactV1<'a> {
     Grouping(#[serde(borrow)] GroupingEventV1<'a>),
     Staff([u8; 16], #[serde(borrow)] StaffEventV1<'a>),
     Customer([u8; 16], #[serde(borrow)] CustomerEventV1<'a>),
+    Mail([u8; 16], #[serde(borrow)] MailEventV1<'a>),
 }
 
 impl<'a> From<&'a LoggedFact> for LoggedFactV1<'a> {
@@ -80,6 +82,7 @@ impl<'a> From<&'a Fact> for FactV1<'a> {
             Fact::Grouping(event) => FactV1::Grouping(event.into()),
             Fact::Staff(id, event) => FactV1::Staff(*id.as_bytes(), event.into()),
             Fact::Customer(id, event) => FactV1::Customer(*id.as_bytes(), event.into()),
+            Fact::Mail(id, event) => FactV1::Mail(*id.as_bytes(), event.into()),
         }
     }
 }
@@ -94,6 +97,7 @@ impl TryFrom<FactV1<'_>> for Fact {
             FactV1::Stock(sku, event) => Fact::Stock(sku.parse()?, event.into()),
             FactV1::Product(id, event) => Fact::Product(id.parse()?, event.try_into()?),
             FactV1::Grouping(event) => Fact::Grouping(event.try_into()?),
+            FactV1::Mail(id, event) => Fact::Mail(MailId::from_bytes(id), event.into()),
             FactV1::Staff(id, event) => Fact::Staff(StaffId::from_bytes(id), event.into()),
             FactV1::Customer(id, event) => Fact::Customer(CustomerId::from_bytes(id), event.into()),
         })

@@ -12,9 +12,10 @@ use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
     Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
 };
-use crate::domain::customer::{Account, Customer, CustomerEvent, SealedProfile};
+use crate::domain::customer::{Account, Customer, CustomerEvent};
 use crate::domain::event::Fact;
 use crate::domain::grouping::{Category, Collection, GroupingEvent, Members, Rule};
+use crate::domain::mail::{Addressee, Mail, MailEvent, MailKind};
 use crate::domain::order::{
     Attempt, CancelReason, Collected, Ending, Order, OrderEvent, OrderLine, Placed, Refund,
     RefundState, Units,
@@ -22,14 +23,15 @@ use crate::domain::order::{
 use crate::domain::payment::{Payment, PaymentEvent, PaymentState};
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::pricing::LineTotals;
+use crate::domain::profile::{AddressBook, Profile};
 use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::shipping::ShippingOption;
 use crate::domain::staff::{Act, ApiKey, Invitation, Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    Address, ApiKeyId, CartId, Currency, CustomerId, InvitationId, Money, OrderId, PaymentId,
-    PersonId, ProductId, RefundId, Sealed, Sku, StaffId, Timestamp,
+    Address, AddressId, ApiKeyId, CartId, Currency, CustomerId, InvitationId, MailId, Money,
+    OrderId, PaymentId, PersonId, ProductId, RefundId, Sealed, Sku, StaffId, Timestamp,
 };
 use crate::storage::codec::Stored;
 use std::fmt::{Debug, Write};
@@ -77,11 +79,12 @@ const ORDER: OrderId = OrderId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00orderorder
 const CART: CartId = CartId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00cartcartcartcart");
 const PAYMENT: PaymentId = PaymentId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00paymentpay");
 const REFUND: RefundId = RefundId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00refundrefu");
-const PERSON: PersonId = PersonId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00personpers");
 const STAFF: StaffId = StaffId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00staffstaff");
 
 const API_KEY: ApiKeyId = ApiKeyId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00apikeyapik");
 const INVITATION: InvitationId = InvitationId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00invitation");
+const PERSON: PersonId = PersonId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00personpers");
+const MAIL: MailId = MailId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00mailmailma");
 const CUSTOMER: CustomerId = CustomerId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00customercu");
 
 fn usd(minor: i64) -> Money {
@@ -445,7 +448,8 @@ fn scopes() -> Permissions {
 fn customers_keep_their_bytes() {
     let account = |verified_at| {
         Customer::Active(Account {
-            profile: sealed_profile(),
+            person: PERSON,
+            profile: sealed(),
             verified_at,
             registered_at: NOON,
             updated_at: LATER,
@@ -462,8 +466,38 @@ fn customers_keep_their_bytes() {
     check(1, include_str!("golden/customer.v1.hex"), &samples);
 }
 
-fn sealed_profile() -> SealedProfile {
-    SealedProfile((*b"sealed").into())
+fn sealed() -> Sealed {
+    Sealed::from_bytes((*b"sealed").into())
+}
+
+#[test]
+fn profiles_keep_their_bytes() {
+    let bare = Profile::new("ada@example.com".into(), None);
+    let home = AddressId::from_bytes(*b"\x01\x8b\xcf\xe5\x68\x00addressadd");
+    let full = Profile {
+        wanted_email: Some("ada@example.org".into()),
+        name: Some("Ada Lövel".into()),
+        phone: Some("+1 555 0100".into()),
+        addresses: AddressBook::restored(vec![(home, address())], Some(home)),
+        ..bare.clone()
+    };
+    check(1, include_str!("golden/profile.v1.hex"), &[("bare", bare), ("full", full)]);
+}
+
+#[test]
+fn mails_keep_their_bytes() {
+    let mail = |kind, to| Mail { kind, to, token: None, wanted_at: NOON, sent_at: None };
+    let (customer, staff) = (Addressee::Customer(CUSTOMER), Addressee::Staff(STAFF));
+    let wanted = Mail { token: Some(sealed()), ..mail(MailKind::PasswordReset, staff) };
+    let samples = [
+        ("wanted", wanted),
+        ("sent", Mail { sent_at: Some(LATER), ..mail(MailKind::Verification, customer) }),
+        ("email change", mail(MailKind::EmailChange, customer)),
+        ("email change requested", mail(MailKind::EmailChangeRequested, customer)),
+        ("already registered", mail(MailKind::AlreadyRegistered, customer)),
+        ("password changed", mail(MailKind::PasswordChanged, customer)),
+    ];
+    check(1, include_str!("golden/mail.v1.hex"), &samples);
 }
 
 #[test]
@@ -493,6 +527,8 @@ fn tokens_keep_their_bytes() {
         ("access", token(staff, TokenKind::Access)),
         ("refresh", token(staff, TokenKind::Refresh)),
         ("customer", token(customer, TokenKind::Access)),
+        ("verification", token(customer, TokenKind::Verification)),
+        ("password reset", token(customer, TokenKind::PasswordReset)),
     ];
     check(1, include_str!("golden/token.v1.hex"), &samples);
 }
@@ -650,6 +686,7 @@ fn other_facts() -> Vec<(&'static str, Fact)> {
     let product = |event: ProductEvent| Fact::Product(product_id(), event);
     let staff = |event: StaffEvent| Fact::Staff(STAFF, event);
     let customer = |event: CustomerEvent| Fact::Customer(CUSTOMER, event);
+    let mail = |event: MailEvent| Fact::Mail(MAIL, event);
     let content = || Box::new(content());
     let handle = || "kettles".to_owned();
     let by_rule = collection(Members::ByRule(rule()));
@@ -732,18 +769,28 @@ fn other_facts() -> Vec<(&'static str, Fact)> {
         ),
         (
             "customer, registered",
-            customer(CustomerEvent::Registered { profile: sealed_profile(), at: NOON }),
+            customer(CustomerEvent::Registered { person: PERSON, profile: sealed(), at: NOON }),
         ),
         ("customer, verified", customer(CustomerEvent::Verified { at: NOON })),
         ("customer, password changed", customer(CustomerEvent::PasswordChanged { at: NOON })),
         (
             "customer, profile changed",
-            customer(CustomerEvent::ProfileChanged { profile: sealed_profile(), at: NOON }),
+            customer(CustomerEvent::ProfileChanged { profile: sealed(), at: NOON }),
         ),
         (
             "customer, addresses changed",
-            customer(CustomerEvent::AddressesChanged { profile: sealed_profile(), at: NOON }),
+            customer(CustomerEvent::AddressesChanged { profile: sealed(), at: NOON }),
         ),
         ("customer, erased", customer(CustomerEvent::Erased { at: NOON })),
+        (
+            "mail, wanted",
+            mail(MailEvent::Wanted {
+                kind: MailKind::Verification,
+                to: Addressee::Customer(CUSTOMER),
+                token: Some(sealed()),
+                at: NOON,
+            }),
+        ),
+        ("mail, sent", mail(MailEvent::Sent { at: NOON })),
     ]
 }

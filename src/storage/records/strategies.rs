@@ -9,9 +9,10 @@ use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
     Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
 };
-use crate::domain::customer::{Account, Customer, CustomerEvent, SealedProfile};
+use crate::domain::customer::{Account, Customer, CustomerEvent};
 use crate::domain::event::Fact;
 use crate::domain::grouping::{Category, Collection, GroupingEvent, Members, Rule};
+use crate::domain::mail::{Addressee, Mail, MailEvent, MailKind};
 use crate::domain::order::{
     Attempt, CancelReason, Collected, Ending, Order, OrderEvent, OrderLine, Placed, Refund,
     RefundState, Units,
@@ -19,14 +20,15 @@ use crate::domain::order::{
 use crate::domain::payment::{Payment, PaymentEvent, PaymentState};
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::pricing::LineTotals;
+use crate::domain::profile::{AddressBook, Profile};
 use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::shipping::ShippingOption;
 use crate::domain::staff::{Act, ApiKey, Invitation, Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    Address, ApiKeyId, CartId, Currency, CustomerId, InvitationId, Money, OrderId, PaymentId,
-    PersonId, ProductId, RefundId, Region, Sealed, Sku, StaffId, Timestamp,
+    Address, AddressId, ApiKeyId, CartId, Currency, CustomerId, InvitationId, MailId, Money,
+    OrderId, PaymentId, PersonId, ProductId, RefundId, Region, Sealed, Sku, StaffId, Timestamp,
 };
 use proptest::collection::vec;
 use proptest::option::of;
@@ -609,18 +611,15 @@ prop_compose! {
     }
 }
 
-fn sealed_profiles() -> impl Strategy<Value = SealedProfile> {
-    vec(any::<u8>(), 0..40).prop_map(|bytes| SealedProfile(bytes.into()))
-}
-
 prop_compose! {
     fn accounts()(
-        profile in sealed_profiles(),
+        person in person_ids(),
+        profile in sealed(),
         verified_at in of(times()),
         registered_at in times(),
         updated_at in times(),
     ) -> Account {
-        Account { profile, verified_at, registered_at, updated_at }
+        Account { person, profile, verified_at, registered_at, updated_at }
     }
 }
 
@@ -640,15 +639,79 @@ prop_compose! {
 }
 
 fn customer_events() -> impl Strategy<Value = CustomerEvent> {
-    let profiles = || (sealed_profiles(), times());
+    let profiles = || (sealed(), times());
     prop_oneof![
-        profiles().prop_map(|(profile, at)| CustomerEvent::Registered { profile, at }),
+        (person_ids(), profiles()).prop_map(|(person, (profile, at))| CustomerEvent::Registered {
+            person,
+            profile,
+            at
+        }),
         times().prop_map(|at| CustomerEvent::Verified { at }),
         times().prop_map(|at| CustomerEvent::PasswordChanged { at }),
         profiles().prop_map(|(profile, at)| CustomerEvent::ProfileChanged { profile, at }),
         profiles().prop_map(|(profile, at)| CustomerEvent::AddressesChanged { profile, at }),
         times().prop_map(|at| CustomerEvent::Erased { at }),
     ]
+}
+
+fn address_books() -> impl Strategy<Value = AddressBook> {
+    let id = || any::<[u8; 16]>().prop_map(AddressId::from_bytes);
+    (vec((id(), addresses()), 0..3), of(id()))
+        .prop_map(|(entries, default)| AddressBook::restored(entries, default))
+}
+
+prop_compose! {
+    pub(super) fn profiles()(
+        email in texts(),
+        wanted_email in of(texts()),
+        name in of(texts()),
+        phone in of(texts()),
+        addresses in address_books(),
+    ) -> Profile {
+        Profile { email, wanted_email, name, phone, addresses }
+    }
+}
+
+fn mail_kinds() -> impl Strategy<Value = MailKind> {
+    select(vec![
+        MailKind::Verification,
+        MailKind::EmailChange,
+        MailKind::EmailChangeRequested,
+        MailKind::AlreadyRegistered,
+        MailKind::PasswordReset,
+        MailKind::PasswordChanged,
+    ])
+}
+
+fn addressees() -> impl Strategy<Value = Addressee> {
+    prop_oneof![
+        customer_ids().prop_map(Addressee::Customer),
+        staff_ids().prop_map(Addressee::Staff),
+    ]
+}
+
+prop_compose! {
+    pub(super) fn mails()(
+        kind in mail_kinds(),
+        to in addressees(),
+        token in of(sealed()),
+        wanted_at in times(),
+        sent_at in of(times()),
+    ) -> Mail {
+        Mail { kind, to, token, wanted_at, sent_at }
+    }
+}
+
+fn mail_events() -> impl Strategy<Value = MailEvent> {
+    prop_oneof![
+        (mail_kinds(), addressees(), of(sealed()), times())
+            .prop_map(|(kind, to, token, at)| MailEvent::Wanted { kind, to, token, at }),
+        times().prop_map(|at| MailEvent::Sent { at }),
+    ]
+}
+
+fn mail_ids() -> impl Strategy<Value = MailId> {
+    any::<[u8; 16]>().prop_map(MailId::from_bytes)
 }
 
 /// Boxed, for one value of every strategy at once is more than the stack of a test holds.
@@ -663,6 +726,7 @@ fn facts() -> impl Strategy<Value = Fact> {
         (customer_ids(), customer_events())
             .prop_map(|(id, event)| Fact::Customer(id, event))
             .boxed(),
+        (mail_ids(), mail_events()).prop_map(|(id, event)| Fact::Mail(id, event)).boxed(),
     ]
 }
 
@@ -723,7 +787,12 @@ prop_compose! {
 prop_compose! {
     pub(super) fn token_rows()(
         holder in holders(),
-        kind in select(vec![TokenKind::Access, TokenKind::Refresh]),
+        kind in select(vec![
+            TokenKind::Access,
+            TokenKind::Refresh,
+            TokenKind::Verification,
+            TokenKind::PasswordReset,
+        ]),
         expires_at in times(),
         family: [u8; 16],
     ) -> TokenRow {

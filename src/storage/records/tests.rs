@@ -9,7 +9,9 @@ use crate::domain::Address;
 use crate::domain::cart::Cart;
 use crate::domain::catalog::Product;
 use crate::domain::grouping::{Category, Collection};
+use crate::domain::mail::Mail;
 use crate::domain::order::Order;
+use crate::domain::profile::Profile;
 use crate::domain::recipient::Contact;
 use crate::domain::staff::Staff;
 use crate::domain::stock::Level;
@@ -109,6 +111,16 @@ proptest! {
     }
 
     #[test]
+    fn a_profile_comes_back(value in profiles(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
+    fn a_mail_comes_back(value in mails(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
     fn an_event_comes_back(value in logged_facts(), place: Index, byte: u8) {
         holds(value, place, byte)?;
     }
@@ -175,6 +187,8 @@ proptest! {
         withstands::<Collection>(&bytes)?;
         withstands::<Staff>(&bytes)?;
         withstands::<CustomerRow>(&bytes)?;
+        withstands::<Profile>(&bytes)?;
+        withstands::<Mail>(&bytes)?;
         withstands::<LoggedFact>(&bytes)?;
         withstands::<KeyRow>(&bytes)?;
         withstands::<TokenRow>(&bytes)?;

@@ -16,18 +16,22 @@ pub struct TokenRow {
     pub family: [u8; 16],
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TokenHolder {
     Staff(StaffId),
     Customer(CustomerId),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenKind {
     /// Opens what its holder may see and do.
     Access,
     /// Is exchanged, once, for new tokens of its family.
     Refresh,
+    /// Was mailed to its holder, and proves once that they read mail to that address.
+    Verification,
+    /// Was mailed to its holder, and sets a new password once.
+    PasswordReset,
 }
 
 impl Stored for TokenRow {
@@ -54,6 +58,8 @@ pub enum TokenHolderV1 {
 enum TokenKindV1 {
     Access,
     Refresh,
+    Verification,
+    PasswordReset,
 }
 
 impl From<&TokenRow> for TokenRowV1 {
@@ -63,6 +69,8 @@ impl From<&TokenRow> for TokenRowV1 {
             kind: match row.kind {
                 TokenKind::Access => TokenKindV1::Access,
                 TokenKind::Refresh => TokenKindV1::Refresh,
+                TokenKind::Verification => TokenKindV1::Verification,
+                TokenKind::PasswordReset => TokenKindV1::PasswordReset,
             },
             expires_at: row.expires_at.into(),
             family: row.family,
@@ -77,6 +85,8 @@ impl From<TokenRowV1> for TokenRow {
             kind: match stored.kind {
                 TokenKindV1::Access => TokenKind::Access,
                 TokenKindV1::Refresh => TokenKind::Refresh,
+                TokenKindV1::Verification => TokenKind::Verification,
+                TokenKindV1::PasswordReset => TokenKind::PasswordReset,
             },
             expires_at: stored.expires_at.into(),
             family: stored.family,

@@ -4,9 +4,10 @@ use crate::domain::Seq;
 use crate::domain::cart::{Cart, CartCommand, CartEvent, Offer};
 use crate::domain::catalog::tests::content;
 use crate::domain::catalog::{Product, ProductCommand, ProductEvent};
-use crate::domain::customer::{Customer, CustomerCommand, SealedProfile};
+use crate::domain::customer::{Customer, CustomerCommand};
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::grouping::{Category, Collection, GroupingEvent, Members};
+use crate::domain::mail::{Addressee, Mail, MailEvent, MailKind};
 use crate::domain::order::tests::{NOON, placed};
 use crate::domain::order::{
     Attempt, CancelReason, Collected, Order, OrderCommand, OrderEvent, OrderLine, RefundAnswer,
@@ -18,8 +19,8 @@ use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, Stock, StockCommand, StockEvent};
 use crate::domain::tax::Prices;
 use crate::domain::{
-    CartId, Currency, CustomerId, OrderId, PaymentId, PersonId, RefundId, Sealed, Sku, Span,
-    StaffId, Timestamp,
+    CartId, Currency, CustomerId, MailId, OrderId, PaymentId, PersonId, RefundId, Sealed, Sku,
+    Span, StaffId, Timestamp,
 };
 use crate::storage::records::{
     Answer, Body, CustomerRow, KeyRing, KeyRow, LoggedFact, PersonRow, Standing, TokenHolder,
@@ -242,6 +243,21 @@ impl<S: Store> Books<S> {
             let customer = customer.clone().unwrap();
             let password_hash = customer.account().map(|_| "$argon2id$".to_owned());
             batch.put(key.clone(), version, &CustomerRow { customer, password_hash });
+            self.commit(batch);
+        }
+        id
+    }
+
+    pub fn mail(&mut self, customer: CustomerId) -> MailId {
+        let (id, at) = (MailId::new(self.now, [5; 10]), self.now);
+        let (kind, to) = (MailKind::PasswordChanged, Addressee::Customer(customer));
+        let events = [MailEvent::Wanted { kind, to, token: None, at }, MailEvent::Sent { at }];
+        let mut mail = None;
+        for (version, event) in (0..).zip(events) {
+            mail = Mail::apply(mail, &event);
+            let mut batch = Batch::new();
+            batch.fact(at, Fact::Mail(id, event), vec![]);
+            batch.put(EntityKey::Mail(id), version, mail.as_ref().unwrap());
             self.commit(batch);
         }
         id
@@ -488,6 +504,8 @@ pub(super) struct Town<S = MemoryStore> {
     pub staff: StaffId,
     pub customer: CustomerId,
     pub erased: CustomerId,
+    /// To the customer, and sent.
+    pub mail: MailId,
 }
 
 impl Town {
@@ -500,11 +518,13 @@ impl<S: Store> Town<S> {
     pub fn on(store: S) -> Town<S> {
         let mut books = Books::on(store);
         let staff = books.hire("ada@example.com");
-        let profile = SealedProfile((*b"sealed").into());
-        let register = CustomerCommand::Register(profile.clone());
+        let profile = Sealed::from_bytes((*b"sealed").into());
+        let person = PersonId::from_bytes([4; 16]);
+        let register = CustomerCommand::Register { person, profile: profile.clone() };
         let move_house = CustomerCommand::ChangeAddresses(profile);
         let customer = books.customer([register.clone(), CustomerCommand::Verify, move_house]);
         let erased = books.customer([register, CustomerCommand::Erase]);
+        let mail = books.mail(customer);
         books.save_category("kitchen", "Kitchen");
         books.save_category("garden", "Garden");
         books.delete_category("garden");
@@ -548,6 +568,7 @@ impl<S: Store> Town<S> {
             staff,
             customer,
             erased,
+            mail,
         }
     }
 }

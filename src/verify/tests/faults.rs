@@ -7,6 +7,7 @@ use crate::domain::catalog::Product;
 use crate::domain::customer::Customer;
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::grouping::{Category, Collection};
+use crate::domain::mail::Mail;
 use crate::domain::order::{Order, OrderEvent, RefundState};
 use crate::domain::pricing::tests::usd;
 use crate::domain::staff::{Role, Staff};
@@ -505,6 +506,13 @@ fn a_row_that_is_not_the_replay_of_its_events_is_found() {
     );
     check(
         |town| {
+            let key = EntityKey::Mail(town.mail);
+            town.books.alter::<Mail>(&key, |mail| mail.sent_at = None);
+        },
+        &[I6],
+    );
+    check(
+        |town| {
             let key = EntityKey::Customer(town.erased);
             town.books.alter::<CustomerRow>(&key, |row| row.password_hash = Some("$".into()));
         },
@@ -526,6 +534,7 @@ fn a_row_that_is_gone_is_found() {
     }
     check(|town| town.books.remove_row(&EntityKey::Staff(town.staff)), &[I6]);
     check(|town| town.books.remove_row(&EntityKey::Customer(town.customer)), &[I6]);
+    check(|town| town.books.remove_row(&EntityKey::Mail(town.mail)), &[I6]);
     check(|town| town.books.remove_row(&EntityKey::Collection("gifts".into())), &[I6]);
 }
 
@@ -558,7 +567,7 @@ fn a_row_that_cannot_be_read_is_found() {
     check(|town| town.plant(Table::Customers, town.erased.as_bytes(), Some(RUBBISH)), &[I6]);
     check(|town| town.plant(Table::Tokens, b"token", Some(RUBBISH)), &[I6]);
     check(|town| town.plant(Table::Identities, b"identity", Some(RUBBISH)), &[I6]);
-    for table in [Table::Carts, Table::Staff, Table::Customers] {
+    for table in [Table::Carts, Table::Staff, Table::Customers, Table::Mails] {
         check(|town| town.plant(table, b"rubbish", Some(RUBBISH)), &[I6]);
     }
 }

@@ -26,6 +26,70 @@ pub struct RefreshBody {
 
 impl Input for RefreshBody {}
 
+/// Somebody who would be a customer.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = Register)]
+pub struct RegisterBody {
+    #[schema(format = "email", max_length = 254, example = "ada@example.com")]
+    pub email: String,
+    /// Characters are counted, whatever they are. The first passwords that anybody would try are
+    /// refused.
+    #[schema(min_length = 8, max_length = 128, format = Password)]
+    pub password: String,
+    #[schema(max_length = 200, example = "Ada Lovelace")]
+    pub name: Option<String>,
+}
+
+impl Input for RegisterBody {}
+
+/// What a mail brought.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = Verify)]
+pub struct VerifyBody {
+    #[schema(min_length = 1, max_length = 255)]
+    pub token: String,
+}
+
+impl Input for VerifyBody {}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ForgotPassword)]
+pub struct ForgotBody {
+    #[schema(format = "email", max_length = 254, example = "ada@example.com")]
+    pub email: String,
+}
+
+impl Input for ForgotBody {}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ResetPassword)]
+pub struct ResetBody {
+    /// What a mail brought.
+    #[schema(min_length = 1, max_length = 255)]
+    pub token: String,
+    #[schema(min_length = 8, max_length = 128, format = Password)]
+    pub password: String,
+}
+
+impl Input for ResetBody {}
+
+/// The answer to everything that ends in somebody's mailbox, whether there is one or not.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = MailWanted)]
+pub struct MailWantedJson {
+    #[schema(example = "check_your_mail")]
+    pub status: &'static str,
+}
+
+impl MailWantedJson {
+    pub const ANSWER: MailWantedJson = MailWantedJson { status: "check_your_mail" };
+}
+
 /// Opaque random tokens. The access token goes into `Authorization: Bearer …`.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

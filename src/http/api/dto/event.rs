@@ -8,6 +8,7 @@ use crate::domain::catalog::{ProductContent, ProductEvent};
 use crate::domain::customer::CustomerEvent;
 use crate::domain::event::{EntityKey, Event, Fact};
 use crate::domain::grouping::{GroupingEvent, Members};
+use crate::domain::mail::{Addressee, MailEvent};
 use crate::domain::order::{CancelReason, OrderEvent, Placed};
 use crate::domain::payment::PaymentEvent;
 use crate::domain::permission::Permission;
@@ -58,7 +59,7 @@ pub struct EventsMeta {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = EventEntity)]
 pub struct EntityJson {
-    /// `cart`, `order`, `sku`, `product`, `category`, `collection`, `staff` or `customer`.
+    /// `cart`, `order`, `sku`, `product`, `category`, `collection`, `staff`, `customer` or `mail`.
     #[schema(example = "order")]
     pub kind: &'static str,
     pub id: String,
@@ -74,6 +75,7 @@ impl From<&Event> for EventJson {
             Fact::Grouping(fact) => grouping(fact),
             Fact::Staff(_, fact) => staff(fact),
             Fact::Customer(_, fact) => customer(fact),
+            Fact::Mail(_, fact) => mail(fact),
         };
         if !event.movements.is_empty() {
             let movement = |movement: &crate::domain::stock::Movement| {
@@ -103,6 +105,7 @@ impl From<EntityKey> for EntityJson {
             EntityKey::Collection(handle) => ("collection", handle),
             EntityKey::Staff(id) => ("staff", id.to_string()),
             EntityKey::Customer(id) => ("customer", id.to_string()),
+            EntityKey::Mail(id) => ("mail", id.to_string()),
         };
         EntityJson { kind, id }
     }
@@ -275,6 +278,19 @@ fn customer(fact: &CustomerEvent) -> Value {
         CustomerEvent::PasswordChanged { .. } => json!({ "change": "password_changed" }),
         CustomerEvent::ProfileChanged { .. } => json!({ "change": "profile_changed" }),
         CustomerEvent::AddressesChanged { .. } => json!({ "change": "addresses_changed" }),
+    }
+}
+
+fn mail(fact: &MailEvent) -> Value {
+    match fact {
+        MailEvent::Wanted { kind, to, .. } => {
+            let to = match to {
+                Addressee::Customer(id) => id.to_string(),
+                Addressee::Staff(id) => id.to_string(),
+            };
+            json!({ "mail": kind.name(), "to": to })
+        }
+        MailEvent::Sent { .. } => json!({}),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod payment;
 pub mod product;
 pub mod search;
 pub mod staff;
+pub mod user;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -88,6 +89,10 @@ mod tests {
         compiles::<address::AddressJson>();
         compiles::<auth::LoginBody>();
         compiles::<auth::RefreshBody>();
+        compiles::<auth::RegisterBody>();
+        compiles::<auth::VerifyBody>();
+        compiles::<auth::ForgotBody>();
+        compiles::<auth::ResetBody>();
         compiles::<cart::CartCreate>();
         compiles::<cart::ItemAdd>();
         compiles::<cart::QuantitySet>();
@@ -104,5 +109,9 @@ mod tests {
         compiles::<order::Cancel>();
         compiles::<product::ProductCreate>();
         compiles::<product::ProductUpdate>();
+        compiles::<user::MeUpdate>();
+        compiles::<user::UserUpdate>();
+        compiles::<user::Erase>();
+        compiles::<user::AddressInput>();
     }
 }
