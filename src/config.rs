@@ -3,6 +3,10 @@
 //! Amounts and percentages are decimal text, read exactly. What a merchant does not set has the
 //! default that is stated at the field.
 
+mod mail;
+
+pub use mail::{Mail, MailWay, SmtpServer, SmtpTls};
+
 use crate::actors::env::Settings;
 use crate::domain::address::is_country;
 use crate::domain::pricing::PriceRules;
@@ -46,11 +50,14 @@ pub struct Config {
     /// The address under which the shop is reached from outside; links are made of it, never of a
     /// request's `Host`. Default: `http://` and the listening address.
     pub public_url: Option<String>,
+    /// What the shop is called in mails; default: the host of the public URL.
+    pub name: Option<String>,
     /// ISO 4217; default `USD`.
     pub currency: String,
     pub tax: Tax,
     pub shipping: Shipping,
     pub payments: Payments,
+    pub mail: Mail,
     pub limits: Limits,
     pub rates: Rates,
     pub proxies: BehindProxies,
@@ -275,10 +282,12 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             public_url: None,
+            name: None,
             currency: "USD".into(),
             tax: Tax::default(),
             shipping: Shipping::default(),
             payments: Payments::default(),
+            mail: Mail::default(),
             limits: Limits::default(),
             rates: Rates::default(),
             proxies: BehindProxies::default(),

@@ -8,6 +8,7 @@ pub mod http;
 pub mod identity;
 pub mod imports;
 pub mod media;
+pub mod notify;
 pub mod payments;
 pub mod search;
 pub mod secrets;

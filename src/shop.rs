@@ -8,6 +8,7 @@ use crate::actors::accounts::{AccountSettings, Accounts};
 use crate::actors::ask::Render;
 use crate::actors::catalog::{CatalogDesk, Imports, OwnerParts, catalog_service};
 use crate::actors::clock::{Clock, Ids};
+use crate::actors::consumers::mail::{MailGauge, MailHandle, MailParts, mail_service};
 use crate::actors::consumers::search::{Indexed, SearchCell, search_service};
 use crate::actors::desk::Desk;
 use crate::actors::engine::{Engine, EngineError, EngineParts};
@@ -20,6 +21,8 @@ use crate::actors::pools::{Blocking, PoolError, PoolSizes, Pools};
 use crate::actors::reads::Reads;
 use crate::actors::recovery::{Recovered, recover};
 use crate::actors::shard::Census;
+use crate::notify::Notifier;
+use crate::notify::letter::Letterhead;
 use crate::payments::Providers;
 use crate::search::SearchError;
 use crate::secrets::Vault;
@@ -46,6 +49,14 @@ pub struct ShopParts {
     pub index_folder: Option<PathBuf>,
     /// How a checkout's outcome looks to its client.
     pub checkout_answer: Render<OrderView, CheckoutRefusal>,
+    /// Without a way, mails wait for the next shop on this store that has one.
+    pub post: Option<Post>,
+}
+
+/// How mails leave the shop.
+pub struct Post {
+    pub notifier: Arc<dyn Notifier>,
+    pub letterhead: Letterhead,
 }
 
 /// Why a shop cannot be opened.
@@ -77,6 +88,8 @@ pub struct Shop {
     pub catalog: CatalogDesk,
     pub imports: Imports,
     pub sweeper: SweeperHandle,
+    /// Where mails leave the shop, if they do.
+    pub mails: Option<MailHandle>,
     /// Threads for what blocks or computes for long.
     pub blocking: Blocking,
     pub recovered: Recovered,
@@ -85,6 +98,7 @@ pub struct Shop {
     pub streams: Arc<Semaphore>,
     /// The last event that the search index has looked at.
     indexed: Indexed,
+    mail_gauge: MailGauge,
     closing: watch::Sender<bool>,
     /// Empty once the shop is closed.
     pools: Mutex<Option<Pools>>,
@@ -93,8 +107,16 @@ pub struct Shop {
 impl Shop {
     /// Opens the shop on its store and brings what was under way to an end.
     pub async fn open(parts: ShopParts) -> Result<Shop, ShopError> {
-        let ShopParts { store, vault, settings, clock, providers, index_folder, checkout_answer } =
-            parts;
+        let ShopParts {
+            store,
+            vault,
+            settings,
+            clock,
+            providers,
+            index_folder,
+            checkout_answer,
+            post,
+        } = parts;
         let cores = available_parallelism().map_or(2, usize::from);
         let reads = Arc::new(Reads::load(Arc::clone(&store), &vault)?);
         let mut pools = Pools::start(PoolSizes::for_cores(cores), Arc::clone(&store))?;
@@ -136,24 +158,42 @@ impl Shop {
             account_settings,
         );
         let (own_env, own_reads, own_keys) = (Arc::clone(&env), Arc::clone(&reads), keys.clone());
-        let (engine, (sweeper, catalog, imports)) =
+        let own_vault = vault.clone();
+        let (engine, (sweeper, catalog, imports, (mails, mail_gauge))) =
             Engine::start(engine_parts, |committer, directory| {
                 let ids = own_env.ids.clone();
                 let desk = Desk::new(directory.clone(), ids.clone());
                 let parts = OwnerParts {
                     reads: own_reads,
                     clock: Arc::clone(&clock),
-                    ids,
+                    ids: ids.clone(),
                     committer: committer.clone(),
                 };
+                let posting = post.map(|Post { notifier, letterhead }| {
+                    mail_service(MailParts {
+                        reads: Arc::clone(&parts.reads),
+                        accounts: accounts.clone(),
+                        vault: own_vault,
+                        committer: committer.clone(),
+                        clock: Arc::clone(&clock),
+                        ids,
+                        notifier,
+                        letterhead,
+                    })
+                });
                 let (catalog, owning) = catalog_service(parts.clone());
                 let imports = Imports::new(catalog.clone(), desk, &parts);
                 let (sweeper, sweeping) =
                     sweeper_service(Arc::clone(&store), directory.clone(), Arc::clone(&clock));
                 let tidying = janitor_service(own_keys, clock, committer.clone());
                 let accounts = accounts.service(committer);
-                let services = vec![indexing, sweeping, tidying, owning, accounts];
-                ((sweeper, catalog, imports), services)
+                let mut services = vec![indexing, sweeping, tidying, owning, accounts];
+                let (mails, mail_gauge, posting) = match posting {
+                    Some((mails, gauge, posting)) => (Some(mails), gauge, Some(posting)),
+                    None => (None, MailGauge::default(), None),
+                };
+                services.extend(posting);
+                ((sweeper, catalog, imports, (mails, mail_gauge)), services)
             })
             .await?;
         let recovered = recover(&*store, &engine.directory, owed, checkout_answer, &vault).await?;
@@ -169,11 +209,13 @@ impl Shop {
             catalog,
             imports,
             sweeper,
+            mails,
             blocking: pools.blocking(),
             recovered,
             telemetry: Arc::default(),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
             indexed,
+            mail_gauge,
             closing: watch::Sender::new(false),
             pools: Mutex::new(Some(pools)),
         })
@@ -182,6 +224,7 @@ impl Shop {
     /// The shop's figures of this moment, with what its shards reported.
     pub fn figures(&self, census: Census) -> Figures {
         let last_event = self.reads.last_seq().borrow().0;
+        let mails = self.mail_gauge.figures();
         Figures {
             waiting: self.engine.committer.waiting(),
             carts: census.carts,
@@ -191,6 +234,10 @@ impl Shop {
             restarts: self.engine.restarts(),
             last_event,
             index_lag: last_event.saturating_sub(self.indexed.last().0),
+            mails_waiting: mails.waiting,
+            mails_sent: mails.sent,
+            mails_given_up: mails.given_up,
+            mails_held_up: mails.is_down,
             streams: MOST_STREAMS - self.streams.available_permits(),
             healthy: self.engine.committer.is_healthy(),
         }

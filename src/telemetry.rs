@@ -18,6 +18,8 @@ const ENTITY_BYTES: &str = "mercat_entity_bytes";
 const RESTARTS: &str = "mercat_actor_restarts_total";
 const EVENTS: &str = "mercat_events_total";
 const INDEX_LAG: &str = "mercat_search_index_lag_events";
+const MAILS_WAITING: &str = "mercat_mails_waiting";
+const MAILS: &str = "mercat_mails_total";
 const STREAMS: &str = "mercat_event_streams";
 const HEALTHY: &str = "mercat_store_healthy";
 
@@ -52,6 +54,12 @@ pub struct Figures {
     pub last_event: u64,
     /// Events that the search index has not looked at yet.
     pub index_lag: u64,
+    /// Mails that wait to be sent.
+    pub mails_waiting: usize,
+    pub mails_sent: u64,
+    pub mails_given_up: u64,
+    /// Whether mails wait because the last try found no mail server to hand them to.
+    pub mails_held_up: bool,
     /// Live streams of events that are open.
     pub streams: usize,
     /// Whether the store takes writes.
@@ -71,6 +79,8 @@ impl Default for Telemetry {
             describe_counter!(RESTARTS, "Actors that were started again");
             describe_counter!(EVENTS, "Events in the log");
             describe_gauge!(INDEX_LAG, "Events that the search index has not looked at yet");
+            describe_gauge!(MAILS_WAITING, "Mails that wait to be sent");
+            describe_counter!(MAILS, "Mails that are over, by what became of them");
             describe_gauge!(STREAMS, "Live streams of events that are open");
             describe_gauge!(HEALTHY, "1 where the store takes writes, else 0");
         });
@@ -110,6 +120,9 @@ impl Telemetry {
             gauge!(WAITING).set(figures.waiting as f64);
             gauge!(ENTITY_BYTES).set(figures.entity_bytes as f64);
             gauge!(INDEX_LAG).set(figures.index_lag as f64);
+            gauge!(MAILS_WAITING).set(figures.mails_waiting as f64);
+            counter!(MAILS, "outcome" => "sent").absolute(figures.mails_sent);
+            counter!(MAILS, "outcome" => "given_up").absolute(figures.mails_given_up);
             gauge!(STREAMS).set(figures.streams as f64);
             gauge!(HEALTHY).set(f64::from(u8::from(figures.healthy)));
             counter!(RESTARTS).absolute(figures.restarts);

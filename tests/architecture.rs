@@ -6,18 +6,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each part and the parts it may name.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("storage", &["domain"]),
     ("search", &["domain"]),
     ("payments", &["domain"]),
+    ("notify", &["domain"]),
     ("media", &["domain"]),
     ("secrets", &["storage", "domain"]),
     ("identity", &["domain"]),
     ("imports", &["domain"]),
     ("verify", &["storage", "search", "domain"]),
-    ("actors", &["storage", "secrets", "search", "payments", "media", "imports", "domain"]),
-    ("config", &["http", "actors", "identity", "payments", "domain"]),
+    (
+        "actors",
+        &["storage", "secrets", "search", "payments", "notify", "media", "imports", "domain"],
+    ),
+    ("config", &["http", "actors", "identity", "payments", "notify", "domain"]),
     (
         "shop",
         &[
@@ -26,6 +30,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "secrets",
             "search",
             "payments",
+            "notify",
             "media",
             "imports",
             "telemetry",
@@ -62,6 +67,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "secrets",
             "search",
             "payments",
+            "notify",
             "media",
             "imports",
             "verify",

@@ -128,6 +128,11 @@ impl Ids {
         ProductId::new(self.clock.now(), rand::random())
     }
 
+    /// Something to choose by, where nobody may foresee it and nothing rests on that.
+    pub fn random(&self) -> u64 {
+        rand::random()
+    }
+
     /// 256 random bits for a token.
     pub fn secret(&self) -> [u8; 32] {
         rand::random()

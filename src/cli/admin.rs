@@ -1,6 +1,6 @@
 //! `mercat admin create`: an administrator for a shop that is not running.
 
-use super::house;
+use super::house::{self, Mails};
 use crate::actors::pools::Password;
 use crate::config::Config;
 use crate::domain::staff::Role;
@@ -15,7 +15,7 @@ pub(super) async fn create(data: &Path, email: &str) -> anyhow::Result<()> {
         .read_line(&mut password)
         .context("the password cannot be read from standard input")?;
     let password = password.trim_end_matches(['\r', '\n']).to_owned();
-    let house = house::open(data, Config::default(), "http://127.0.0.1:8080").await?;
+    let house = house::open(data, Config::default(), "http://127.0.0.1:8080", Mails::Leave).await?;
     let created =
         house.shop.accounts.create_staff(email, Password::from(password), Role::Admin).await;
     house.shop.close().await;

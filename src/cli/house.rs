@@ -2,19 +2,23 @@
 
 use super::SettingsArgs;
 use crate::actors::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, MailWay};
 use crate::http::api::checkout_render;
 use crate::http::list::PublicUrl;
 use crate::media::{Folder, MediaStore};
+use crate::notify::Notifier;
+use crate::notify::folder::Folder as MailFolder;
+use crate::notify::letter::Letterhead;
+use crate::notify::smtp::{Password as SmtpPassword, Smtp};
 use crate::payments::manual::ManualProvider;
 use crate::payments::test::{TestProvider, TestSettings};
 use crate::payments::{PaymentProvider, Providers};
 use crate::secrets::{KeySource, SecretsError, Vault};
-use crate::shop::{Shop, ShopParts};
+use crate::shop::{Post, Shop, ShopParts};
 use crate::storage::{RedbStore, Store};
 use anyhow::Context;
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An open shop with what is around it.
@@ -25,6 +29,16 @@ pub(super) struct House {
     pub test: Option<Arc<TestProvider>>,
     pub public_url: PublicUrl,
     pub media: Arc<dyn MediaStore>,
+    /// Where mails are kept as files, where no mail server is set.
+    pub mail_folder: Option<PathBuf>,
+}
+
+/// Whether a command sends the mails that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mails {
+    Send,
+    /// They wait for `serve`, which knows how.
+    Leave,
 }
 
 /// The settings of a file, with those of the command line and the environment over them.
@@ -42,6 +56,10 @@ pub(super) fn config(args: &SettingsArgs) -> anyhow::Result<Config> {
     for provider in &mut config.identity {
         let secret = env::var(provider.secret_variable()).ok().filter(|secret| !secret.is_empty());
         provider.client_secret = secret.map(Into::into).or(provider.client_secret.take());
+    }
+    if let (Some(server), Ok(password)) = (&mut config.mail.smtp, env::var("MERCAT_SMTP_PASSWORD"))
+    {
+        server.password = Some(SmtpPassword::new(password));
     }
     Ok(config)
 }
@@ -69,8 +87,9 @@ pub(super) async fn open(
     folder: &Path,
     config: Config,
     fallback_url: &str,
+    mails: Mails,
 ) -> anyhow::Result<House> {
-    open_at(folder, config, fallback_url, Arc::new(SystemClock)).await
+    open_at(folder, config, fallback_url, Arc::new(SystemClock), mails).await
 }
 
 /// As [`open`], by another clock.
@@ -79,6 +98,7 @@ pub(super) async fn open_at(
     config: Config,
     fallback_url: &str,
     clock: Arc<dyn Clock>,
+    mails: Mails,
 ) -> anyhow::Result<House> {
     let settings = config.settings()?;
     let public_url = config.public_url.clone().unwrap_or_else(|| fallback_url.to_owned());
@@ -96,6 +116,13 @@ pub(super) async fn open_at(
         test = Some(provider);
     }
     let media = Folder::open(&folder.join("media")).context("the folder of pictures")?;
+    let (post, mail_folder) = match mails {
+        Mails::Send => {
+            let (post, kept) = post(folder, &config, &public_url)?;
+            (Some(post), kept)
+        }
+        Mails::Leave => (None, None),
+    };
     let parts = ShopParts {
         store,
         vault,
@@ -104,7 +131,30 @@ pub(super) async fn open_at(
         providers: Providers::new(providers),
         index_folder: Some(folder.join("search")),
         checkout_answer: checkout_render("/v1/carts".into()),
+        post,
     };
     let shop = Arc::new(Shop::open(parts).await?);
-    Ok(House { shop, config, test, public_url, media: Arc::new(media) })
+    Ok(House { shop, config, test, public_url, media: Arc::new(media), mail_folder })
+}
+
+/// How mails leave the shop, and the folder where they stay if they do not.
+fn post(
+    folder: &Path,
+    config: &Config,
+    public_url: &PublicUrl,
+) -> anyhow::Result<(Post, Option<PathBuf>)> {
+    let host = public_url.host();
+    let shop = config.name.clone().unwrap_or_else(|| host.to_owned());
+    let (notifier, kept): (Arc<dyn Notifier>, _) = match config.mail.way(&shop, host)? {
+        MailWay::Smtp(settings) => {
+            (Arc::new(Smtp::new(settings).context("setting mail.smtp")?), None)
+        }
+        MailWay::Folder { path, sender } => {
+            let path = path.unwrap_or_else(|| folder.join("mail"));
+            let kept = MailFolder::open(&path, sender).context("the folder of mails")?;
+            (Arc::new(kept), Some(path))
+        }
+    };
+    let letterhead = Letterhead { shop, public_url: public_url.to_string() };
+    Ok((Post { notifier, letterhead }, kept))
 }

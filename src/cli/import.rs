@@ -1,7 +1,7 @@
 //! `mercat import products`: a file into a shop that is not running.
 
 use super::SettingsArgs;
-use super::house;
+use super::house::{self, Mails};
 use crate::actors::catalog::{ImportOptions, ImportReport, ImportStatus};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,7 +17,7 @@ pub(super) async fn products(
     let input = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let bytes = input.metadata().map_or(0, |about| about.len());
     let config = house::config(settings)?;
-    let house = house::open(data, config, "http://127.0.0.1:8080").await?;
+    let house = house::open(data, config, "http://127.0.0.1:8080", Mails::Leave).await?;
     let options = ImportOptions { currency: house.shop.env.settings.currency, dry_run };
     let bar = progress_bar(bytes);
     let report = house

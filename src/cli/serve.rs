@@ -1,7 +1,7 @@
 //! `mercat serve`: the shop, until it is told to stop.
 
 use super::ServeArgs;
-use super::house::{self, House};
+use super::house::{self, House, Mails};
 use crate::actors::pictures::Pictures;
 use crate::actors::pools::Password;
 use crate::http::api::oidc::callback_path;
@@ -26,7 +26,13 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     if config.payments.test {
         tracing::warn!("TEST PAYMENTS ARE ON: orders can be paid with play money such as tok_visa");
     }
-    let house = house::open(&args.data.data, config, &address).await?;
+    let house = house::open(&args.data.data, config, &address, Mails::Send).await?;
+    if let Some(folder) = &house.mail_folder {
+        tracing::warn!(
+            folder = %folder.display(),
+            "no mail server is set (mail.smtp): mails are kept as files"
+        );
+    }
     first_admin(&house).await?;
     println!("The shop is open at {}", house.public_url);
     open_door(house, server).await
@@ -39,7 +45,7 @@ pub(super) fn bind(address: std::net::SocketAddr) -> anyhow::Result<Server> {
 
 /// Serves until the process is told to stop, then closes the shop.
 pub(super) async fn open_door(house: House, server: Server) -> anyhow::Result<()> {
-    let House { shop, config, test, public_url, media } = house;
+    let House { shop, config, test, public_url, media, mail_folder: _ } = house;
     let settings = config.door()?;
     if settings.rates.is_none() {
         tracing::warn!("RATE LIMITS ARE OFF: anybody may ask as often as they like");

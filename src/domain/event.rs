@@ -130,6 +130,7 @@ impl Fact {
             Fact::Customer(_, CustomerEvent::Erased { .. }) => "customer.erased",
             Fact::Mail(_, MailEvent::Wanted { .. }) => "mail.wanted",
             Fact::Mail(_, MailEvent::Sent { .. }) => "mail.sent",
+            Fact::Mail(_, MailEvent::GivenUp { .. }) => "mail.given_up",
         }
     }
 }

@@ -41,6 +41,17 @@ impl PublicUrl {
         self.0.starts_with("https://")
     }
 
+    /// Its host, without a port.
+    pub fn host(&self) -> &str {
+        let rest = self.0.split_once("://").map_or(&*self.0, |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        match host.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => host,
+        }
+    }
+
     /// The full address of `path`, which starts with a slash.
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.0)
@@ -294,6 +305,10 @@ mod tests {
     fn a_public_url_is_an_address_of_the_web() {
         let join = |text: &str| text.parse::<PublicUrl>().map(|url| url.join("/v1"));
         assert_eq!(join("https://a.example/shop/").unwrap(), "https://a.example/shop/v1");
+        for url in ["https://a.example/shop/", "http://a.example:80", "https://a.example"] {
+            assert_eq!(url.parse::<PublicUrl>().unwrap().host(), "a.example");
+        }
+        assert_eq!("http://[::1]:8080".parse::<PublicUrl>().unwrap().host(), "[::1]");
         for bad in ["", "a.example", "/x", "ftp://a.example", "https://a.example?x=1"] {
             assert!(join(bad).is_err(), "{bad}");
         }

@@ -20,6 +20,8 @@ pub enum Table {
     Staff,
     Customers,
     Mails,
+    /// `mail` → how it waits to be sent.
+    MailsWaiting,
     /// `(order, SKU)` → units and deadline of a promise not yet kept.
     Reservations,
     /// `seq` → event.
@@ -47,7 +49,7 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 21] = [
+    pub const ALL: [Table; 22] = [
         Table::Carts,
         Table::Orders,
         Table::Skus,
@@ -57,6 +59,7 @@ impl Table {
         Table::Staff,
         Table::Customers,
         Table::Mails,
+        Table::MailsWaiting,
         Table::Reservations,
         Table::Events,
         Table::EventsByEntity,
@@ -83,6 +86,7 @@ impl Table {
             Table::Staff => "staff.v1",
             Table::Customers => "customers.v1",
             Table::Mails => "mails.v1",
+            Table::MailsWaiting => "mails_waiting.v1",
             Table::Reservations => "reservations.v1",
             Table::Events => "events.v1",
             Table::EventsByEntity => "events_by_entity.v1",

@@ -16,11 +16,13 @@ use mercat::http::server::{Server, Stopper};
 use mercat::http::tls::Tls;
 use mercat::identity::SignIns;
 use mercat::media::Folder;
+use mercat::notify::Notifier;
+use mercat::notify::letter::Letterhead;
 use mercat::payments::manual::ManualProvider;
 use mercat::payments::test::{TestProvider, TestSettings};
 use mercat::payments::{PaymentProvider, Providers};
 use mercat::secrets::{KeySource, Vault};
-use mercat::shop::{Shop, ShopParts};
+use mercat::shop::{Post, Shop, ShopParts};
 use mercat::storage::{RedbStore, StoreError};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Number, Value};
@@ -51,6 +53,8 @@ pub struct TestShop {
     pub payments: Arc<TestProvider>,
     pub folder: TempDir,
     config: Config,
+    /// The way of mails; without one they wait.
+    notifier: Option<Arc<dyn Notifier>>,
     base: String,
     client: reqwest::Client,
     staff: String,
@@ -74,19 +78,38 @@ impl TestShop {
         let settings = TestSettings { late: LATE, ..TestSettings::new("http://shop.example") };
         let payments = TestProvider::in_memory(settings);
         let clock = Arc::new(ManualClock::at(START));
-        TestShop::start(config, folder, clock, Arc::new(payments)).await
+        TestShop::start(config, folder, clock, Arc::new(payments), None).await
+    }
+
+    /// A shop that sends mails this way.
+    pub async fn mailing(notifier: Arc<dyn Notifier>) -> TestShop {
+        let shop = TestShop::open().await;
+        let Closed { folder, clock, payments, config, .. } = shop.closed().await;
+        TestShop::start(config, folder, clock, payments, Some(notifier)).await
+    }
+
+    /// Another shop, on what is in `folder` and by this one's clock, provider and way of mails: what
+    /// this one would be after a crash that left just that.
+    pub async fn twin(&self, folder: TempDir) -> TestShop {
+        let (clock, payments) = (self.clock.clone(), self.payments.clone());
+        TestShop::start(self.config.clone(), folder, clock, payments, self.notifier.clone()).await
     }
 
     /// The same shop after a clean end and a new start.
     pub async fn restarted(self) -> TestShop {
-        let TestShop { shop, clock, payments, folder, config, stopper, serving, client, .. } = self;
-        drop(client);
+        let Closed { folder, clock, payments, config, notifier } = self.closed().await;
+        TestShop::start(config, folder, clock, payments, notifier).await
+    }
+
+    /// Ends cleanly, and gives what the next start takes.
+    pub async fn closed(self) -> Closed {
+        let TestShop { shop, clock, payments, folder, config, notifier, .. } = self;
+        drop(self.client);
         shop.begin_closing();
-        stopper.stop();
-        serving.await.unwrap();
+        self.stopper.stop();
+        self.serving.await.unwrap();
         shop.close().await;
-        drop(shop);
-        TestShop::start(config, folder, clock, payments).await
+        Closed { folder, clock, payments, config, notifier }
     }
 
     async fn start(
@@ -94,6 +117,7 @@ impl TestShop {
         folder: TempDir,
         clock: Arc<ManualClock>,
         payments: Arc<TestProvider>,
+        notifier: Option<Arc<dyn Notifier>>,
     ) -> TestShop {
         let test: Arc<dyn PaymentProvider> = payments.clone();
         let store = Arc::new(open_store(&folder).await);
@@ -106,6 +130,7 @@ impl TestShop {
             providers: Providers::new([Arc::new(ManualProvider), test]),
             index_folder: Some(folder.path().join("search")),
             checkout_answer: checkout_render("/v1/carts".into()),
+            post: notifier.clone().map(|notifier| Post { notifier, letterhead: letterhead() }),
         };
         let shop = Arc::new(Shop::open(parts).await.unwrap());
         if !shop.accounts.has_staff() {
@@ -142,7 +167,19 @@ impl TestShop {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        TestShop { shop, clock, payments, folder, config, base, client, staff, stopper, serving }
+        TestShop {
+            shop,
+            clock,
+            payments,
+            folder,
+            config,
+            notifier,
+            base,
+            client,
+            staff,
+            stopper,
+            serving,
+        }
     }
 
     /// Where it listens.
@@ -199,6 +236,19 @@ impl TestShop {
         }
         panic!("{path} never showed what was waited for; at last: {last:#}");
     }
+}
+
+/// What is left of a shop that was closed.
+pub struct Closed {
+    pub folder: TempDir,
+    clock: Arc<ManualClock>,
+    payments: Arc<TestProvider>,
+    config: Config,
+    notifier: Option<Arc<dyn Notifier>>,
+}
+
+fn letterhead() -> Letterhead {
+    Letterhead { shop: "Acme & Daughters".into(), public_url: "http://shop.example".into() }
 }
 
 /// Opens the store. The threads of a shop that was closed let go of its file a moment later.

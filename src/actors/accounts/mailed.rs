@@ -107,9 +107,13 @@ impl Accounts {
                     | MailKind::EmailChangeRequested
                     | MailKind::AlreadyRegistered
                     | MailKind::PasswordReset
-                    | MailKind::PasswordChanged => Some(loaded.profile.email),
+                    | MailKind::PasswordChanged
+                    | MailKind::StaffInvitation
+                    | MailKind::OrderPlaced => Some(loaded.profile.email),
                 })
             }
+            // An order's mail goes to whoever placed it.
+            Addressee::Order(_) => return Ok(None),
         };
         Ok(address.map(|address| Letter { address, token }))
     }

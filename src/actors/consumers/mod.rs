@@ -2,4 +2,5 @@
 //!
 //! Each sees every event at least once and in order, so what it does must be idempotent.
 
+pub mod mail;
 pub mod search;

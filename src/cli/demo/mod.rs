@@ -7,7 +7,7 @@
 mod catalog;
 mod past;
 
-use super::house;
+use super::house::{self, Mails};
 use super::serve::{bind, open_door};
 use crate::actors::clock::{Clock, SystemClock, TravelClock};
 use crate::actors::pools::Password;
@@ -30,9 +30,9 @@ pub(super) async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     let catalog = catalog::read()?;
     let clock =
         Arc::new(TravelClock::at(SystemClock.now().minus(Span::days(catalog.oldest() + 1))));
-    let mut config = config(&catalog.shop.currency);
+    let mut config = config(&catalog.shop.name, &catalog.shop.currency);
     config.rates.on = house::rate_limits(config.rates.on)?;
-    let house = house::open_at(folder.path(), config, &address, clock.clone()).await?;
+    let house = house::open_at(folder.path(), config, &address, clock.clone(), Mails::Send).await?;
     let staff = hire(&house);
     let stocked = past::units_sold(&catalog);
     catalog::fill(&house.shop, &catalog, &clock, &stocked).await?;
@@ -50,6 +50,7 @@ pub(super) async fn run(listen: SocketAddr) -> anyhow::Result<()> {
          \n  staff  {staff}  {staff_password}\
          \n\
          \n  Cards  tok_visa  tok_declined  tok_timeout  tok_action\
+         \n  Mails  {mails}\
          \n  Data   {folder} (removed at the end)\
          \n\
          \nStop it with Ctrl-C.",
@@ -60,6 +61,7 @@ pub(super) async fn run(listen: SocketAddr) -> anyhow::Result<()> {
         admin_password = ADMIN.1,
         staff = STAFF.0,
         staff_password = STAFF.1,
+        mails = folder.path().join("mail").display(),
         folder = folder.path().display(),
     );
     open_door(house, server).await
@@ -78,13 +80,14 @@ fn hire(house: &house::House) -> JoinHandle<anyhow::Result<()>> {
 }
 
 /// A shop in Oregon (which has no sales tax) that sends to places that have one.
-fn config(currency: &str) -> Config {
+fn config(name: &str, currency: &str) -> Config {
     let rate = |country: &str, region: Option<&str>, percent: &str| TaxRow {
         country: country.into(),
         region: region.map(Into::into),
         percent: percent.into(),
     };
     Config {
+        name: Some(name.to_owned()),
         currency: currency.to_owned(),
         tax: Tax {
             home_country: Some("US".into()),

@@ -48,6 +48,7 @@ struct Readiness {
     store: StorePart,
     actors: ActorsPart,
     search: SearchPart,
+    mail: MailPart,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -84,6 +85,16 @@ struct SearchPart {
     events_behind: u64,
 }
 
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct MailPart {
+    /// `up`, or `down` while there is no mail server to hand mails to. The shop sells on without
+    /// mails, which wait, so it stays ready.
+    #[schema(example = "up")]
+    state: &'static str,
+    /// Mails that wait to be sent.
+    waiting: usize,
+}
+
 /// Is it ready?
 #[utoipa::path(get, path = "/readyz", tag = "Machines",
     responses((status = 200, body = Readiness), (status = 503, description = "Not ready", body = Readiness)))]
@@ -112,6 +123,10 @@ async fn ready(State(app): State<App>) -> Response {
         search: SearchPart {
             state: if figures.index_lag < BEHIND { "up" } else { "behind" },
             events_behind: figures.index_lag,
+        },
+        mail: MailPart {
+            state: if figures.mails_held_up { "down" } else { "up" },
+            waiting: figures.mails_waiting,
         },
     };
     if is_ready {

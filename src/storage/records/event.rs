@@ -97,9 +97,9 @@ impl TryFrom<FactV1<'_>> for Fact {
             FactV1::Stock(sku, event) => Fact::Stock(sku.parse()?, event.into()),
             FactV1::Product(id, event) => Fact::Product(id.parse()?, event.try_into()?),
             FactV1::Grouping(event) => Fact::Grouping(event.try_into()?),
-            FactV1::Mail(id, event) => Fact::Mail(MailId::from_bytes(id), event.into()),
             FactV1::Staff(id, event) => Fact::Staff(StaffId::from_bytes(id), event.into()),
             FactV1::Customer(id, event) => Fact::Customer(CustomerId::from_bytes(id), event.into()),
+            FactV1::Mail(id, event) => Fact::Mail(MailId::from_bytes(id), event.into()),
         })
     }
 }

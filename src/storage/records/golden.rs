@@ -6,7 +6,8 @@
 
 use super::{
     Answer, ApiKeyRow, Body, CustomerRow, IdentityRow, InvitationRow, KeyRing, KeyRow, LoggedFact,
-    PackedText, PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
+    PackedText, PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WaitingMail,
+    WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -15,7 +16,7 @@ use crate::domain::catalog::{
 use crate::domain::customer::{Account, Customer, CustomerEvent};
 use crate::domain::event::Fact;
 use crate::domain::grouping::{Category, Collection, GroupingEvent, Members, Rule};
-use crate::domain::mail::{Addressee, Mail, MailEvent, MailKind};
+use crate::domain::mail::{Addressee, GiveUp, Mail, MailEvent, MailKind, MailState};
 use crate::domain::order::{
     Attempt, CancelReason, Collected, Ending, Order, OrderEvent, OrderLine, Placed, Refund,
     RefundState, Units,
@@ -484,20 +485,40 @@ fn profiles_keep_their_bytes() {
     check(1, include_str!("golden/profile.v1.hex"), &[("bare", bare), ("full", full)]);
 }
 
+const REASONS: [(&str, GiveUp); 5] = [
+    ("refused", GiveUp::Refused { code: 550 }),
+    ("unaddressable", GiveUp::Unaddressable),
+    ("too late", GiveUp::TooLate),
+    ("no recipient", GiveUp::NoRecipient),
+    ("overtaken", GiveUp::Overtaken),
+];
+
 #[test]
 fn mails_keep_their_bytes() {
-    let mail = |kind, to| Mail { kind, to, token: None, wanted_at: NOON, sent_at: None };
+    let state = MailState::Waiting;
+    let mail = |kind, to| Mail { kind, to, token: None, wanted_at: NOON, state };
     let (customer, staff) = (Addressee::Customer(CUSTOMER), Addressee::Staff(STAFF));
     let wanted = Mail { token: Some(sealed()), ..mail(MailKind::PasswordReset, staff) };
     let samples = [
         ("wanted", wanted),
-        ("sent", Mail { sent_at: Some(LATER), ..mail(MailKind::Verification, customer) }),
+        (
+            "sent",
+            Mail { state: MailState::Sent { at: LATER }, ..mail(MailKind::Verification, customer) },
+        ),
         ("email change", mail(MailKind::EmailChange, customer)),
         ("email change requested", mail(MailKind::EmailChangeRequested, customer)),
         ("already registered", mail(MailKind::AlreadyRegistered, customer)),
         ("password changed", mail(MailKind::PasswordChanged, customer)),
+        ("staff invitation", mail(MailKind::StaffInvitation, staff)),
+        ("order placed", mail(MailKind::OrderPlaced, Addressee::Order(ORDER))),
     ];
-    check(1, include_str!("golden/mail.v1.hex"), &samples);
+    let given_up = REASONS.map(|(name, reason)| {
+        let state = MailState::GivenUp { reason, at: LATER };
+        (name, Mail { state, ..mail(MailKind::PasswordChanged, customer) })
+    });
+    check(1, include_str!("golden/mail.v1.hex"), &[&samples[..], &given_up].concat());
+    let samples = [("tried", WaitingMail { tries: 3, next_at: LATER })];
+    check(1, include_str!("golden/waiting-mail.v1.hex"), &samples);
 }
 
 #[test]
@@ -792,5 +813,6 @@ fn other_facts() -> Vec<(&'static str, Fact)> {
             }),
         ),
         ("mail, sent", mail(MailEvent::Sent { at: NOON })),
+        ("mail, given up", mail(MailEvent::GivenUp { reason: GiveUp::TooLate, at: NOON })),
     ]
 }

@@ -35,6 +35,7 @@ pub use customer::CustomerRow;
 pub use event::LoggedFact;
 pub use idempotency::{Answer, Body, KeyRow};
 pub use identities::IdentityRow;
+pub use mail::WaitingMail;
 pub use packed::PackedText;
 pub use secrets::{KeyRing, PersonRow, Standing, WrappedKey};
 pub use stock::Reservation;

@@ -3,7 +3,8 @@
 
 use super::{
     Answer, ApiKeyRow, Body, CustomerRow, IdentityRow, InvitationRow, KeyRing, KeyRow, LoggedFact,
-    PackedText, PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WrappedKey,
+    PackedText, PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WaitingMail,
+    WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -12,7 +13,7 @@ use crate::domain::catalog::{
 use crate::domain::customer::{Account, Customer, CustomerEvent};
 use crate::domain::event::Fact;
 use crate::domain::grouping::{Category, Collection, GroupingEvent, Members, Rule};
-use crate::domain::mail::{Addressee, Mail, MailEvent, MailKind};
+use crate::domain::mail::{Addressee, GiveUp, Mail, MailEvent, MailKind, MailState};
 use crate::domain::order::{
     Attempt, CancelReason, Collected, Ending, Order, OrderEvent, OrderLine, Placed, Refund,
     RefundState, Units,
@@ -673,21 +674,39 @@ prop_compose! {
 }
 
 fn mail_kinds() -> impl Strategy<Value = MailKind> {
-    select(vec![
-        MailKind::Verification,
-        MailKind::EmailChange,
-        MailKind::EmailChangeRequested,
-        MailKind::AlreadyRegistered,
-        MailKind::PasswordReset,
-        MailKind::PasswordChanged,
-    ])
+    select(MailKind::ALL.to_vec())
 }
 
 fn addressees() -> impl Strategy<Value = Addressee> {
     prop_oneof![
         customer_ids().prop_map(Addressee::Customer),
         staff_ids().prop_map(Addressee::Staff),
+        order_ids().prop_map(Addressee::Order),
     ]
+}
+
+fn reasons() -> impl Strategy<Value = GiveUp> {
+    prop_oneof![
+        any::<u16>().prop_map(|code| GiveUp::Refused { code }),
+        select(vec![
+            GiveUp::Unaddressable,
+            GiveUp::TooLate,
+            GiveUp::NoRecipient,
+            GiveUp::Overtaken,
+        ]),
+    ]
+}
+
+fn mail_states() -> impl Strategy<Value = MailState> {
+    prop_oneof![
+        Just(MailState::Waiting),
+        times().prop_map(|at| MailState::Sent { at }),
+        (reasons(), times()).prop_map(|(reason, at)| MailState::GivenUp { reason, at }),
+    ]
+}
+
+pub(super) fn waiting_mails() -> impl Strategy<Value = WaitingMail> {
+    (any::<u32>(), times()).prop_map(|(tries, next_at)| WaitingMail { tries, next_at })
 }
 
 prop_compose! {
@@ -696,9 +715,9 @@ prop_compose! {
         to in addressees(),
         token in of(sealed()),
         wanted_at in times(),
-        sent_at in of(times()),
+        state in mail_states(),
     ) -> Mail {
-        Mail { kind, to, token, wanted_at, sent_at }
+        Mail { kind, to, token, wanted_at, state }
     }
 }
 
@@ -707,6 +726,7 @@ fn mail_events() -> impl Strategy<Value = MailEvent> {
         (mail_kinds(), addressees(), of(sealed()), times())
             .prop_map(|(kind, to, token, at)| MailEvent::Wanted { kind, to, token, at }),
         times().prop_map(|at| MailEvent::Sent { at }),
+        (reasons(), times()).prop_map(|(reason, at)| MailEvent::GivenUp { reason, at }),
     ]
 }
 

@@ -3,7 +3,7 @@
 use super::strategies::*;
 use super::{
     ApiKeyRow, CustomerRow, IdentityRow, InvitationRow, KeyRing, KeyRow, LoggedFact, PackedText,
-    PersonRow, Reservation, TokenRow,
+    PersonRow, Reservation, TokenRow, WaitingMail,
 };
 use crate::domain::Address;
 use crate::domain::cart::Cart;
@@ -121,6 +121,11 @@ proptest! {
     }
 
     #[test]
+    fn a_waiting_mail_comes_back(value in waiting_mails(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
     fn an_event_comes_back(value in logged_facts(), place: Index, byte: u8) {
         holds(value, place, byte)?;
     }
@@ -189,6 +194,7 @@ proptest! {
         withstands::<CustomerRow>(&bytes)?;
         withstands::<Profile>(&bytes)?;
         withstands::<Mail>(&bytes)?;
+        withstands::<WaitingMail>(&bytes)?;
         withstands::<LoggedFact>(&bytes)?;
         withstands::<KeyRow>(&bytes)?;
         withstands::<TokenRow>(&bytes)?;

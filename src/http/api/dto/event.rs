@@ -287,10 +287,12 @@ fn mail(fact: &MailEvent) -> Value {
             let to = match to {
                 Addressee::Customer(id) => id.to_string(),
                 Addressee::Staff(id) => id.to_string(),
+                Addressee::Order(id) => id.to_string(),
             };
             json!({ "mail": kind.name(), "to": to })
         }
         MailEvent::Sent { .. } => json!({}),
+        MailEvent::GivenUp { reason, .. } => json!({ "reason": reason.to_string() }),
     }
 }
 
