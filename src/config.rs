@@ -359,9 +359,14 @@ impl Config {
         Config::parse(&text).map_err(|detail| ConfigError::Parse { path: path.to_owned(), detail })
     }
 
-    /// Reads settings from TOML text; the error says what is wrong and where.
+    /// Reads settings from TOML text; the error says what is wrong and where. It does not repeat
+    /// the line, which may hold a secret.
     pub fn parse(text: &str) -> Result<Config, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            format!("line {line}: {}", error.message())
+        })
     }
 
     /// What the actors go by, or the first setting that makes no sense.

@@ -18,7 +18,7 @@ use crate::shop::{Post, Shop, ShopParts};
 use crate::storage::{RedbStore, Store};
 use anyhow::Context;
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// An open shop with what is around it.
@@ -29,8 +29,6 @@ pub(super) struct House {
     pub test: Option<Arc<TestProvider>>,
     pub public_url: PublicUrl,
     pub media: Arc<dyn MediaStore>,
-    /// Where mails are kept as files, where no mail server is set.
-    pub mail_folder: Option<PathBuf>,
 }
 
 /// Whether a command sends the mails that wait.
@@ -57,9 +55,9 @@ pub(super) fn config(args: &SettingsArgs) -> anyhow::Result<Config> {
         let secret = env::var(provider.secret_variable()).ok().filter(|secret| !secret.is_empty());
         provider.client_secret = secret.map(Into::into).or(provider.client_secret.take());
     }
-    if let (Some(server), Ok(password)) = (&mut config.mail.smtp, env::var("MERCAT_SMTP_PASSWORD"))
-    {
-        server.password = Some(SmtpPassword::new(password));
+    if let Some(server) = &mut config.mail.smtp {
+        let password = env::var("MERCAT_SMTP_PASSWORD").ok().filter(|set| !set.is_empty());
+        server.password = password.map(SmtpPassword::new).or(server.password.take());
     }
     Ok(config)
 }
@@ -116,12 +114,9 @@ pub(super) async fn open_at(
         test = Some(provider);
     }
     let media = Folder::open(&folder.join("media")).context("the folder of pictures")?;
-    let (post, mail_folder) = match mails {
-        Mails::Send => {
-            let (post, kept) = post(folder, &config, &public_url)?;
-            (Some(post), kept)
-        }
-        Mails::Leave => (None, None),
+    let post = match mails {
+        Mails::Send => post(&config, &public_url)?,
+        Mails::Leave => None,
     };
     let parts = ShopParts {
         store,
@@ -134,27 +129,20 @@ pub(super) async fn open_at(
         post,
     };
     let shop = Arc::new(Shop::open(parts).await?);
-    Ok(House { shop, config, test, public_url, media: Arc::new(media), mail_folder })
+    Ok(House { shop, config, test, public_url, media: Arc::new(media) })
 }
 
-/// How mails leave the shop, and the folder where they stay if they do not.
-fn post(
-    folder: &Path,
-    config: &Config,
-    public_url: &PublicUrl,
-) -> anyhow::Result<(Post, Option<PathBuf>)> {
+/// How mails leave the shop, if they do.
+fn post(config: &Config, public_url: &PublicUrl) -> anyhow::Result<Option<Post>> {
     let host = public_url.host();
     let shop = config.name.clone().unwrap_or_else(|| host.to_owned());
-    let (notifier, kept): (Arc<dyn Notifier>, _) = match config.mail.way(&shop, host)? {
-        MailWay::Smtp(settings) => {
-            (Arc::new(Smtp::new(settings).context("setting mail.smtp")?), None)
-        }
+    let Some(way) = config.mail.way(&shop, host)? else { return Ok(None) };
+    let notifier: Arc<dyn Notifier> = match way {
+        MailWay::Smtp(settings) => Arc::new(Smtp::new(settings).context("setting mail.smtp")?),
         MailWay::Folder { path, sender } => {
-            let path = path.unwrap_or_else(|| folder.join("mail"));
-            let kept = MailFolder::open(&path, sender).context("the folder of mails")?;
-            (Arc::new(kept), Some(path))
+            Arc::new(MailFolder::open(&path, sender).context("setting mail.folder")?)
         }
     };
     let letterhead = Letterhead { shop, public_url: public_url.to_string() };
-    Ok((Post { notifier, letterhead }, kept))
+    Ok(Some(Post { notifier, letterhead }))
 }

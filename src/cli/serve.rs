@@ -27,11 +27,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         tracing::warn!("TEST PAYMENTS ARE ON: orders can be paid with play money such as tok_visa");
     }
     let house = house::open(&args.data.data, config, &address, Mails::Send).await?;
-    if let Some(folder) = &house.mail_folder {
-        tracing::warn!(
-            folder = %folder.display(),
-            "no mail server is set (mail.smtp): mails are kept as files"
-        );
+    if house.shop.mails.is_none() {
+        tracing::warn!("no mail server is set (mail.smtp): mails wait until one is");
     }
     first_admin(&house).await?;
     println!("The shop is open at {}", house.public_url);
@@ -45,7 +42,7 @@ pub(super) fn bind(address: std::net::SocketAddr) -> anyhow::Result<Server> {
 
 /// Serves until the process is told to stop, then closes the shop.
 pub(super) async fn open_door(house: House, server: Server) -> anyhow::Result<()> {
-    let House { shop, config, test, public_url, media, mail_folder: _ } = house;
+    let House { shop, config, test, public_url, media } = house;
     let settings = config.door()?;
     if settings.rates.is_none() {
         tracing::warn!("RATE LIMITS ARE OFF: anybody may ask as often as they like");

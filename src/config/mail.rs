@@ -3,6 +3,7 @@
 use super::{ConfigError, value};
 use crate::notify::rfc5322::Sender;
 use crate::notify::smtp::{Encryption, Password, SmtpSettings};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::fs;
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ pub struct Mail {
     pub reply_to: Option<String>,
     /// The server that takes mails to people.
     pub smtp: Option<SmtpServer>,
-    /// Where mails are kept as files if there is no server; default: `mail` in the data folder.
+    /// Where mails are kept as files instead, with all that is in them; nothing takes them away.
+    /// With neither this nor a server, mails wait.
     pub folder: Option<PathBuf>,
 }
 
@@ -59,12 +61,13 @@ pub enum SmtpTls {
 #[derive(Debug)]
 pub enum MailWay {
     Smtp(SmtpSettings),
-    Folder { path: Option<PathBuf>, sender: Sender },
+    Folder { path: PathBuf, sender: Sender },
 }
 
 impl Mail {
     /// The way that is set, for a shop called `shop` whose public URL has this host.
-    pub fn way(&self, shop: &str, host: &str) -> Result<MailWay, ConfigError> {
+    /// `None` where none is.
+    pub fn way(&self, shop: &str, host: &str) -> Result<Option<MailWay>, ConfigError> {
         let sender = match &self.from {
             Some(from) => Sender::new(from, self.reply_to.as_deref())
                 .map_err(|error| value("mail.from, mail.reply_to".into(), &error.to_string()))?,
@@ -76,12 +79,11 @@ impl Mail {
             }
             None => Sender::of_host(shop, host),
         };
-        match &self.smtp {
-            Some(_) if self.folder.is_some() => {
-                Err(value("mail".into(), "set either mail.smtp or mail.folder"))
-            }
-            Some(server) => server.settings(sender).map(MailWay::Smtp),
-            None => Ok(MailWay::Folder { path: self.folder.clone(), sender }),
+        match (&self.smtp, &self.folder) {
+            (Some(_), Some(_)) => Err(value("mail".into(), "set either mail.smtp or mail.folder")),
+            (Some(server), None) => server.settings(sender).map(|way| Some(MailWay::Smtp(way))),
+            (None, Some(path)) => Ok(Some(MailWay::Folder { path: path.clone(), sender })),
+            (None, None) => Ok(None),
         }
     }
 }
@@ -121,8 +123,12 @@ impl SmtpServer {
     }
 }
 
+/// What is no text is not repeated in the error: it may be the password without its quotes.
 fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Password>, D::Error> {
-    String::deserialize(deserializer).map(|text| Some(Password::new(text)))
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(text) => Ok(Some(Password::new(text))),
+        _ => Err(D::Error::custom("the password must be text in quotes")),
+    }
 }
 
 #[cfg(test)]
@@ -130,7 +136,7 @@ mod tests {
     use super::super::Config;
     use super::*;
 
-    fn way(text: &str) -> Result<MailWay, String> {
+    fn way(text: &str) -> Result<Option<MailWay>, String> {
         let mail = Config::parse(text).unwrap().mail;
         mail.way("Alder", "shop.example").map_err(|error| error.to_string())
     }
@@ -139,18 +145,19 @@ mod tests {
     fn smtp(text: &str) -> SmtpSettings {
         let text = format!("[mail]\nfrom = \"shop@shop.example\"\n[mail.smtp]\n{text}");
         match way(&text) {
-            Ok(MailWay::Smtp(settings)) => settings,
+            Ok(Some(MailWay::Smtp(settings))) => settings,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn without_settings_mails_are_files() {
-        let Ok(MailWay::Folder { path: None, .. }) = way("") else { panic!() };
-        let Ok(MailWay::Folder { path: Some(path), .. }) = way("mail.folder = \"/m\"") else {
-            panic!()
-        };
-        assert_eq!(path, PathBuf::from("/m"));
+    fn mails_are_files_only_where_that_is_said() {
+        assert!(matches!(way(""), Ok(None)));
+        assert!(matches!(way("mail.from = \"a@b.example\""), Ok(None)));
+        match way("mail.folder = \"/m\"") {
+            Ok(Some(MailWay::Folder { path, .. })) => assert_eq!(path, PathBuf::from("/m")),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -175,6 +182,19 @@ mod tests {
         assert!(!format!("{settings:?}").contains("geheim"));
         let config = Config::parse(&format!("[mail.smtp]\n{text}")).unwrap();
         assert!(!format!("{config:?}").contains("geheim"));
+        for (text, number) in [
+            ("host = \"a\"\npassword = \"geheim", 3),
+            ("host = \"a\"\npassword = geheim", 3),
+            ("host = \"a\"\npassword = [\"geheim\"]", 3),
+            ("password = \"geheim\"\nhost = 7", 3),
+            ("passwort = \"geheim\"", 2),
+        ] {
+            let error = Config::parse(&format!("[mail.smtp]\n{text}")).unwrap_err();
+            assert!(error.starts_with(&format!("line {number}: ")), "{error}");
+            assert!(!error.contains("geheim"), "{error}");
+        }
+        let error = Config::parse("[mail.smtp]\nhost = \"a\"\npassword = 271828").unwrap_err();
+        assert!(error.contains("in quotes") && !error.contains("271828"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! and not an address: the address is looked up when it is sent, so a mail to somebody who was erased
 //! meanwhile goes nowhere. How a mail reads and how it travels is absent on purpose.
 
-use super::ids::{CustomerId, MailId, OrderId, Seq, StaffId};
+use super::ids::{CustomerId, InvitationId, MailId, OrderId, Seq, StaffId};
 use super::sealed::Sealed;
 use super::time::{Span, Timestamp};
 
@@ -36,13 +36,15 @@ pub enum Addressee {
     Staff(StaffId),
     /// Whoever placed it.
     Order(OrderId),
+    /// Whoever is invited, as long as they are.
+    Invitation(InvitationId),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
     pub kind: MailKind,
     pub to: Addressee,
-    /// What its link carries, sealed for the shop.
+    /// What its link carries, sealed for the shop; what is in the log already keeps that seal.
     pub token: Option<Sealed>,
     pub wanted_at: Timestamp,
     pub state: MailState,

@@ -5,43 +5,46 @@ use crate::mailserver::{MailServer, Turn};
 use crate::people::register;
 use crate::testshop::TestShop;
 use mail_parser::{Message, MessageParser};
-use mercat::domain::{Seq, Span};
+use mercat::domain::{Seq, Span, Timestamp};
+use mercat::notify::smtp::{Encryption, Password, Smtp, SmtpError, SmtpSettings};
+use mercat::notify::{DeliveryError, Message as Letter, Notifier};
 use serde_json::{Value, json};
 use std::fs;
+use std::time::Duration;
 
 /// A shop with mugs on the shelf, whose mails go to `server`.
-async fn shop_with(server: &MailServer) -> TestShop {
+pub async fn shop_with(server: &MailServer) -> TestShop {
     let shop = TestShop::mailing(server.notifier()).await;
     shelve(&shop, &[("MUG", 1_250, 100)]).await;
     shop
 }
 
 /// Has everything sent that is due.
-async fn round(shop: &TestShop) {
+pub async fn round(shop: &TestShop) {
     shop.shop.mails.as_ref().unwrap().round().await;
 }
 
 #[track_caller]
-fn parsed(raw: &str) -> Message<'_> {
+pub fn parsed(raw: &str) -> Message<'_> {
     MessageParser::default().parse(raw.as_bytes()).unwrap()
 }
 
 /// The first link to the shop in a text, as a path.
 #[track_caller]
-fn link(text: &str) -> String {
+pub fn link(text: &str) -> String {
     let (_, rest) = text.split_once("http://shop.example/").expect("a link to the shop");
     let end = rest.find(|c: char| c.is_whitespace() || "\"<".contains(c)).unwrap_or(rest.len());
     format!("/{}", &rest[..end])
 }
 
 /// How many events of this type the log holds.
-fn count(shop: &TestShop, event: &str) -> usize {
+pub fn count(shop: &TestShop, event: &str) -> usize {
     let log = shop.shop.reads.events_after(Seq(0), 10_000).unwrap();
     log.iter().filter(|one| one.fact.type_name() == event).count()
 }
 
 /// What the shop says of its mails: `up` or `down`, and how many wait.
-async fn standing(shop: &TestShop) -> (String, Value) {
+pub async fn standing(shop: &TestShop) -> (String, Value) {
     let ready = shop.get("/readyz").send().await.expect(200).json();
     (text(&ready["mail"], "state").to_owned(), ready["mail"]["waiting"].clone())
 }
@@ -315,4 +318,82 @@ async fn a_mail_server_that_says_nothing_does_not_keep_the_shop_open() {
     assert_eq!(standing(&shop).await.0, "up");
     server.release();
     server.takes(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_hangs_holds_up_nothing_but_mails() {
+    let server = MailServer::open().await;
+    let shop = shop_with(&server).await;
+    server.go_silent();
+    paid_order(&shop, "MUG").await;
+    server.is_knocked(1).await;
+    for _ in 0..5 {
+        paid_order(&shop, "MUG").await;
+    }
+    shop.eventually("/v1/search?q=mug", |found| found["meta"]["totalItems"] == 1).await;
+    // The consumer itself goes on too: it takes in what comes while four mails hang.
+    shop.eventually("/readyz", |ready| ready["mail"]["waiting"] == 6).await;
+    assert_eq!(server.inbox(), [""; 0]);
+    server.speak();
+    server.takes(6).await;
+}
+
+fn letter() -> Letter {
+    Letter {
+        id: "mail-1".into(),
+        name: None,
+        email: "ada@example.com".into(),
+        date: Timestamp::from_millis(0),
+        subject: "Hello".into(),
+        text: "Hello.".into(),
+        html: "<p>Hello.</p>".into(),
+    }
+}
+
+/// One letter that cannot be handed over, and why.
+async fn refused(settings: SmtpSettings) -> String {
+    match Smtp::new(settings).unwrap().deliver(&letter()).await {
+        Err(DeliveryError::Unreachable { why }) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_says_nothing_is_left_after_a_while() {
+    let server = MailServer::open().await;
+    server.go_silent();
+    let patience = Duration::from_millis(20);
+    let why = refused(SmtpSettings { patience, ..server.settings() }).await;
+    assert_eq!(why, "no answer within 20 ms");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_goes_unencrypted_where_encryption_is_set() {
+    let server = MailServer::open().await;
+    let login = Some(("shop".into(), Password::new("geheim".into())));
+    let host = "localhost".to_owned();
+    let settings = SmtpSettings { host, login, ..server.settings() };
+    // Whoever sits on the line can leave STARTTLS out of the server's greeting.
+    for encryption in [Encryption::StartTls, Encryption::Required] {
+        refused(SmtpSettings { encryption, ..settings.clone() }).await;
+    }
+    let heard = server.heard();
+    let is_harmless = |line: &String| line.starts_with("EHLO") || line == "QUIT";
+    assert!(heard.iter().any(|line| line.starts_with("EHLO")), "it was asked: {heard:?}");
+    assert!(heard.iter().all(is_harmless), "{heard:?}");
+    for host in ["mail.example", "localhost.example", "10.0.0.1", "::2"] {
+        let settings = SmtpSettings { host: host.into(), ..settings.clone() };
+        assert!(matches!(Smtp::new(settings), Err(SmtpError::InTheClear)), "{host}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_the_server_repeats_is_repeated_no_further() {
+    let server = MailServer::open().await;
+    let login = Some(("shop".into(), Password::new("geheim".into())));
+    let why = refused(SmtpSettings { login, ..server.settings() }).await;
+    assert_eq!(why, "the mail server answered 535");
+    // It was told: printf '\0shop\0geheim' | base64
+    assert!(server.heard().contains(&"AUTH PLAIN AHNob3AAZ2VoZWlt".to_owned()));
+    assert!(!server.heard().iter().any(|line| line.starts_with("MAIL")));
 }

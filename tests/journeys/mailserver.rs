@@ -32,6 +32,12 @@ struct State {
     turns: Mutex<VecDeque<Turn>>,
     /// Connections are closed without a word.
     is_down: AtomicBool,
+    /// Connections are taken, and nothing is said.
+    is_silent: watch::Sender<bool>,
+    /// Connections so far.
+    knocks: watch::Sender<usize>,
+    /// All that clients said, messages apart.
+    heard: Mutex<Vec<String>>,
     /// Passed before a message is answered.
     gate: Semaphore,
     /// Messages that were sent in full and wait at the gate.
@@ -47,6 +53,9 @@ impl MailServer {
             inbox: watch::Sender::default(),
             turns: Mutex::default(),
             is_down: AtomicBool::default(),
+            is_silent: watch::Sender::default(),
+            knocks: watch::Sender::default(),
+            heard: Mutex::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             held: watch::Sender::default(),
             most_held: watch::Sender::default(),
@@ -91,6 +100,26 @@ impl MailServer {
         self.state.is_down.store(false, Ordering::Relaxed);
     }
 
+    /// Takes connections, and says nothing.
+    pub fn go_silent(&self) {
+        self.state.is_silent.send_replace(true);
+    }
+
+    /// Says to everybody who waits what it owes them.
+    pub fn speak(&self) {
+        self.state.is_silent.send_replace(false);
+    }
+
+    /// Returns when it was connected to so often.
+    pub async fn is_knocked(&self, count: usize) {
+        self.state.knocks.subscribe().wait_for(|knocks| *knocks >= count).await.unwrap();
+    }
+
+    /// All lines that clients said, messages apart.
+    pub fn heard(&self) -> Vec<String> {
+        self.state.heard.lock().unwrap().clone()
+    }
+
     /// Has messages wait for their answers.
     pub fn hold(&self) {
         self.state.gate.forget_permits(Semaphore::MAX_PERMITS);
@@ -128,6 +157,8 @@ impl State {
         if self.is_down.load(Ordering::Relaxed) {
             return;
         }
+        self.knocks.send_modify(|knocks| *knocks += 1);
+        let _ = self.is_silent.subscribe().wait_for(|is_silent| !is_silent).await;
         let mut talk = Talk { stream: BufReader::new(stream) };
         let _ = self.converse(&mut talk).await;
     }
@@ -138,9 +169,12 @@ impl State {
         let mut turn = None;
         loop {
             let line = talk.line().await?;
+            self.heard.lock().unwrap().push(line.trim_end().to_owned());
             let verb = line.split([' ', '\r']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
-                "EHLO" => talk.say("250-mail.example\r\n250 8BITMIME").await?,
+                "EHLO" => talk.say("250-mail.example\r\n250-AUTH PLAIN\r\n250 8BITMIME").await?,
+                // As some servers do, it repeats what it was told.
+                "AUTH" => talk.say(&format!("535 5.7.8 not you: {}", line.trim_end())).await?,
                 "MAIL" => {
                     turn = self.turns.lock().unwrap().pop_front();
                     talk.say("250 go on").await?;

@@ -9,6 +9,7 @@ mod front;
 mod goods;
 mod imports;
 mod inventory;
+mod letters;
 mod machines;
 mod mail;
 mod mailserver;

@@ -83,8 +83,12 @@ impl TestShop {
 
     /// A shop that sends mails this way.
     pub async fn mailing(notifier: Arc<dyn Notifier>) -> TestShop {
-        let shop = TestShop::open().await;
-        let Closed { folder, clock, payments, config, .. } = shop.closed().await;
+        TestShop::open().await.now_mailing(notifier).await
+    }
+
+    /// The same shop after a new start, from which on it sends mails this way.
+    pub async fn now_mailing(self, notifier: Arc<dyn Notifier>) -> TestShop {
+        let Closed { folder, clock, payments, config, .. } = self.closed().await;
         TestShop::start(config, folder, clock, payments, Some(notifier)).await
     }
 

@@ -19,8 +19,8 @@ const OPEN_FOR: Span = Span::days(7);
 /// The most invitations that are open at a time.
 const MOST_OPEN: usize = 1_000;
 
-/// The context in which the token of an invitation is sealed for the shop.
-pub fn token_context(invitation: InvitationId) -> String {
+/// As what the token of an invitation is sealed.
+pub(super) fn token_context(invitation: InvitationId) -> String {
     format!("invitation {invitation}")
 }
 

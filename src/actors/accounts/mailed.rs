@@ -6,6 +6,7 @@
 
 use super::book::write_token;
 use super::customers::recipient;
+use super::invitations::token_context;
 use super::owner::{Message, Parts};
 use super::passwords::checked;
 use super::token::{Token, TokenHash, hash_of};
@@ -88,8 +89,14 @@ impl Accounts {
     /// Where a mail goes and what it brings; `None` where its recipient is gone, or its token is
     /// worth nothing any more.
     pub fn letter(&self, id: MailId, mail: &Mail) -> Result<Option<Letter>, AccountError> {
-        let token = mail.token.as_ref().map(|sealed| self.opened_token(id, sealed)).transpose()?;
-        if let Some(token) = &token
+        let context = match mail.to {
+            Addressee::Invitation(invitation) => token_context(invitation),
+            Addressee::Customer(_) | Addressee::Staff(_) | Addressee::Order(_) => context(id),
+        };
+        let opened = |sealed| self.opened_token(id, sealed, &context);
+        let token = mail.token.as_ref().map(opened).transpose()?;
+        let is_in_the_book = !matches!(mail.to, Addressee::Invitation(_));
+        if let Some(token) = token.as_ref().filter(|_| is_in_the_book)
             && !self.shared.book().is_live(&token.hash(), self.shared.clock.now())
         {
             return Ok(None);
@@ -112,14 +119,24 @@ impl Accounts {
                     | MailKind::OrderPlaced => Some(loaded.profile.email),
                 })
             }
+            // Those that were accepted, withdrawn, replaced or have run out are not among them.
+            Addressee::Invitation(id) => {
+                let open = self.invitations().into_iter();
+                open.filter(|own| own.id == id).map(|own| own.email).next()
+            }
             // An order's mail goes to whoever placed it.
             Addressee::Order(_) => return Ok(None),
         };
         Ok(address.map(|address| Letter { address, token }))
     }
 
-    fn opened_token(&self, id: MailId, sealed: &Sealed) -> Result<Token, AccountError> {
-        let plain = self.shared.vault.open_for_shop(sealed, &context(id));
+    fn opened_token(
+        &self,
+        id: MailId,
+        sealed: &Sealed,
+        context: &str,
+    ) -> Result<Token, AccountError> {
+        let plain = self.shared.vault.open_for_shop(sealed, context);
         let text = plain.ok().and_then(|plain| String::from_utf8(plain.to_vec()).ok());
         text.map(|text| Token::from_text(&text)).ok_or_else(|| {
             tracing::error!(mail.id = %id, "the token of a mail does not open");

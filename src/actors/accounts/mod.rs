@@ -27,7 +27,6 @@ mod tests;
 
 pub use api_keys::NewKey;
 pub use customers::{AddressChange, CustomerView, ProfileChange};
-pub use invitations::token_context;
 pub use mailed::{Letter, Proven};
 pub use sessions::Grant;
 pub use token::Token;

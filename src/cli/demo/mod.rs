@@ -32,6 +32,8 @@ pub(super) async fn run(listen: SocketAddr) -> anyhow::Result<()> {
         Arc::new(TravelClock::at(SystemClock.now().minus(Span::days(catalog.oldest() + 1))));
     let mut config = config(&catalog.shop.name, &catalog.shop.currency);
     config.rates.on = house::rate_limits(config.rates.on)?;
+    let mails = folder.path().join("mail");
+    config.mail.folder = Some(mails.clone());
     let house = house::open_at(folder.path(), config, &address, clock.clone(), Mails::Send).await?;
     let staff = hire(&house);
     let stocked = past::units_sold(&catalog);
@@ -61,7 +63,7 @@ pub(super) async fn run(listen: SocketAddr) -> anyhow::Result<()> {
         admin_password = ADMIN.1,
         staff = STAFF.0,
         staff_password = STAFF.1,
-        mails = folder.path().join("mail").display(),
+        mails = mails.display(),
         folder = folder.path().display(),
     );
     open_door(house, server).await

@@ -87,8 +87,8 @@ struct SearchPart {
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct MailPart {
-    /// `up`, or `down` while there is no mail server to hand mails to. The shop sells on without
-    /// mails, which wait, so it stays ready.
+    /// `up`, `down` while the mail server cannot be used, or `off` where none is set. The shop sells
+    /// on without mails, which wait, so it stays ready.
     #[schema(example = "up")]
     state: &'static str,
     /// Mails that wait to be sent.
@@ -125,7 +125,11 @@ async fn ready(State(app): State<App>) -> Response {
             events_behind: figures.index_lag,
         },
         mail: MailPart {
-            state: if figures.mails_held_up { "down" } else { "up" },
+            state: match (app.shop.mails.is_some(), figures.mails_held_up) {
+                (false, _) => "off",
+                (true, true) => "down",
+                (true, false) => "up",
+            },
             waiting: figures.mails_waiting,
         },
     };

@@ -89,7 +89,8 @@ async fn invitations(
 /// Invite somebody to the staff.
 ///
 /// The token is good for seven days and for one acceptance. Another invitation to the same address
-/// replaces it.
+/// replaces it. It is mailed, and shown here once as well: a shop without a mail server has no other
+/// way to hand it over, and who may invite may let in whom they like.
 #[utoipa::path(post, path = "/v1/staff/invitations", tag = "Access", request_body = InvitationCreate,
     security(("bearer" = [])),
     responses((status = 201, body = InvitationJson), (status = 409, description = "`email_taken`", body = ProblemSchema, content_type = "application/problem+json")))]

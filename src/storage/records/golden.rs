@@ -509,7 +509,7 @@ fn mails_keep_their_bytes() {
         ("email change requested", mail(MailKind::EmailChangeRequested, customer)),
         ("already registered", mail(MailKind::AlreadyRegistered, customer)),
         ("password changed", mail(MailKind::PasswordChanged, customer)),
-        ("staff invitation", mail(MailKind::StaffInvitation, staff)),
+        ("staff invitation", mail(MailKind::StaffInvitation, Addressee::Invitation(INVITATION))),
         ("order placed", mail(MailKind::OrderPlaced, Addressee::Order(ORDER))),
     ];
     let given_up = REASONS.map(|(name, reason)| {

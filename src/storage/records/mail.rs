@@ -2,7 +2,7 @@
 
 use super::value::{BytesV1, TimeV1};
 use crate::domain::mail::{Addressee, GiveUp, Mail, MailEvent, MailKind, MailState};
-use crate::domain::{CustomerId, OrderId, StaffId, Timestamp};
+use crate::domain::{CustomerId, InvitationId, OrderId, StaffId, Timestamp};
 use crate::storage::codec::Stored;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,7 @@ pub enum AddresseeV1 {
     Customer([u8; 16]),
     Staff([u8; 16]),
     Order([u8; 16]),
+    Invitation([u8; 16]),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -189,6 +190,7 @@ impl From<Addressee> for AddresseeV1 {
             Addressee::Customer(id) => AddresseeV1::Customer(*id.as_bytes()),
             Addressee::Staff(id) => AddresseeV1::Staff(*id.as_bytes()),
             Addressee::Order(id) => AddresseeV1::Order(*id.as_bytes()),
+            Addressee::Invitation(id) => AddresseeV1::Invitation(*id.as_bytes()),
         }
     }
 }
@@ -199,6 +201,7 @@ impl From<AddresseeV1> for Addressee {
             AddresseeV1::Customer(id) => Addressee::Customer(CustomerId::from_bytes(id)),
             AddresseeV1::Staff(id) => Addressee::Staff(StaffId::from_bytes(id)),
             AddresseeV1::Order(id) => Addressee::Order(OrderId::from_bytes(id)),
+            AddresseeV1::Invitation(id) => Addressee::Invitation(InvitationId::from_bytes(id)),
         }
     }
 }

@@ -682,6 +682,7 @@ fn addressees() -> impl Strategy<Value = Addressee> {
         customer_ids().prop_map(Addressee::Customer),
         staff_ids().prop_map(Addressee::Staff),
         order_ids().prop_map(Addressee::Order),
+        any::<[u8; 16]>().prop_map(|id| Addressee::Invitation(InvitationId::from_bytes(id))),
     ]
 }
 

@@ -77,7 +77,9 @@ impl Composer {
         }
         let letter = match mail.to {
             Addressee::Order(order) => self.order_placed(order)?,
-            Addressee::Customer(_) | Addressee::Staff(_) => self.notice(id, &mail)?,
+            Addressee::Customer(_) | Addressee::Staff(_) | Addressee::Invitation(_) => {
+                self.notice(id, &mail)?
+            }
         };
         Ok(letter.map(|Letter { name, email, words: Words { subject, text, html } }| {
             let (id, date) = (id.to_string(), mail.wanted_at);

@@ -3,10 +3,11 @@
 //! A mail is wanted by a fact of its own ([`MailEvent::Wanted`]) or follows from one: an order is
 //! confirmed when it is paid, or, where the merchant takes the money by hand, when it is placed. An
 //! order that was declined never is, and so is not confirmed; nor is one that was called off before
-//! its mail could go.
+//! its mail could go. Whoever is invited to the staff hears of that.
 //!
 //! What has been read of the log and what waits to be sent are written in one commit, so nothing is
-//! forgotten and nothing taken in twice. That a mail was sent is a fact too. Between the mail
+//! forgotten; and what an event wants has one name, so nothing is taken in twice, even by a cursor
+//! that was set back. That a mail was sent is a fact too. Between the mail
 //! server's answer and that fact being durable there is a moment in which a crash has the mail sent
 //! again: no program can close it, since the server and this log do not commit together. The repeat
 //! has the same Message-ID, by which mail programs recognise it. The same holds for a connection
@@ -28,8 +29,9 @@ use super::super::engine::Service;
 use super::super::reads::Reads;
 use super::super::settle::Ticket;
 use crate::domain::event::{EntityKey, Event, Fact};
-use crate::domain::mail::{Addressee, GiveUp, Mail, MailEvent, MailKind};
+use crate::domain::mail::{Addressee, GiveUp, Mail, MailEvent, MailKind, MailState as Stage};
 use crate::domain::order::{Collected, OrderEvent};
+use crate::domain::staff::StaffEvent;
 use crate::domain::{MailId, OrderId, Seq, Timestamp};
 use crate::notify::letter::Letterhead;
 use crate::notify::{DeliveryError, Notifier};
@@ -321,29 +323,46 @@ impl MailState {
         now: Timestamp,
         batch: &mut Batch,
     ) -> Result<Option<MailId>, StoreError> {
-        let order = match &event.fact {
-            // Of an order's mail it is taken in what comes here, below.
+        let (kind, to, token) = match &event.fact {
+            // Of mails that follow from other facts it is taken in what comes here, below.
             Fact::Mail(id, MailEvent::Wanted { to, .. }) => {
-                return Ok(Some(*id).filter(|_| !matches!(to, Addressee::Order(_))));
+                let is_asked_for = matches!(to, Addressee::Customer(_) | Addressee::Staff(_));
+                let is_over = |(_, mail): (u64, Mail)| mail.state != Stage::Waiting;
+                if !is_asked_for || self.waiting.has(*id) || self.known(*id)?.is_none_or(is_over) {
+                    return Ok(None);
+                }
+                return Ok(Some(*id));
             }
             Fact::Order(id, OrderEvent::Placed(placed))
                 if placed.collected == Collected::ByHand =>
             {
-                *id
+                (MailKind::OrderPlaced, Addressee::Order(*id), None)
             }
-            Fact::Order(id, OrderEvent::Paid { .. }) if self.is_paid_online(*id)? => *id,
+            Fact::Order(id, OrderEvent::Paid { .. }) if self.is_paid_online(*id)? => {
+                (MailKind::OrderPlaced, Addressee::Order(*id), None)
+            }
+            Fact::Staff(_, StaffEvent::Invited { invitation, token, .. }) => {
+                let to = Addressee::Invitation(*invitation);
+                (MailKind::StaffInvitation, to, Some(token.clone()))
+            }
             _ => return Ok(None),
         };
-        let (kind, to) = (MailKind::OrderPlaced, Addressee::Order(order));
         if event.at.plus(kind.worth_sending_for()) <= now {
             return Ok(None);
         }
         let id = MailId::of_event(event.seq, event.at);
-        let wanted = MailEvent::Wanted { kind, to, token: None, at: event.at };
+        if self.known(id)?.is_some() {
+            return Ok(None);
+        }
+        let wanted = MailEvent::Wanted { kind, to, token, at: event.at };
         let mail = Mail::apply(None, &wanted).expect("a mail begins with being wanted");
         batch.put(EntityKey::Mail(id), 0, &mail);
         batch.fact(now, Fact::Mail(id, wanted), vec![]);
         Ok(Some(id))
+    }
+
+    fn known(&self, id: MailId) -> Result<Option<(u64, Mail)>, StoreError> {
+        self.parts.reads.snapshot()?.load(&EntityKey::Mail(id))
     }
 
     fn is_paid_online(&self, order: OrderId) -> Result<bool, StoreError> {
@@ -461,7 +480,8 @@ impl MailState {
             News::GivenUp(reason) => MailEvent::GivenUp { reason: *reason, at: now },
         };
         let key = EntityKey::Mail(id);
-        if let Some((version, mail)) = self.parts.reads.snapshot()?.load::<Mail>(&key)?
+        if let Some((version, mail)) = self.known(id)?
+            && mail.state == Stage::Waiting
             && let Some(mail) = Mail::apply(Some(mail), &event)
         {
             batch.put(key, version, &mail);

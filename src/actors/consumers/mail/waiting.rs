@@ -47,6 +47,10 @@ impl Waiting {
         self.mails.len()
     }
 
+    pub fn has(&self, id: MailId) -> bool {
+        self.mails.contains_key(&id)
+    }
+
     /// Waits from now on, or again, as `mail` says.
     pub fn put(&mut self, id: MailId, mail: WaitingMail) {
         self.remove(id);

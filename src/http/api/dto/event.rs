@@ -288,6 +288,7 @@ fn mail(fact: &MailEvent) -> Value {
                 Addressee::Customer(id) => id.to_string(),
                 Addressee::Staff(id) => id.to_string(),
                 Addressee::Order(id) => id.to_string(),
+                Addressee::Invitation(id) => id.to_string(),
             };
             json!({ "mail": kind.name(), "to": to })
         }
