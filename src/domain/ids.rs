@@ -149,6 +149,10 @@ id!(
     ApiKeyId, "key-", 16
 );
 id!(
+    /// One login, by the name that its tokens share; all of it is random.
+    SessionId, "sess-", 16
+);
+id!(
     /// An invitation to become a member of staff.
     InvitationId, "inv-", 16
 );

@@ -32,7 +32,7 @@ pub mod time;
 pub use address::{Address, Region};
 pub use ids::{
     AddressId, ApiKeyId, CartId, CustomerId, ImportId, InvitationId, MailId, OrderId, PaymentId,
-    PersonId, ProductId, RefundId, Seq, Sku, StaffId,
+    PersonId, ProductId, RefundId, Seq, SessionId, Sku, StaffId,
 };
 pub use money::{Currency, Money};
 pub use sealed::Sealed;

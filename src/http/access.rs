@@ -106,6 +106,22 @@ impl FromRequestParts<App> for LoggedIn {
     }
 }
 
+/// A member of staff who is logged in, where the route's row says so.
+pub struct Member(pub accounts::StaffCaller);
+
+impl FromRequestParts<App> for Member {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Member, ApiError> {
+        match &Admitted::of(parts)?.caller {
+            Caller::Staff(member) => Ok(Member(member.clone())),
+            Caller::Nobody | Caller::Cart(_) | Caller::Customer(_) | Caller::Key(_) => {
+                Err(ApiError::Forbidden { needs: "this is for members of staff".into() })
+            }
+        }
+    }
+}
+
 /// A customer who is logged in, where the route's row says so.
 pub struct Customer(pub accounts::CustomerCaller);
 

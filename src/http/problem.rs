@@ -51,6 +51,10 @@ pub enum ApiError {
     /// Nobody was signed in by an identity provider; the word is the stable code.
     #[error("{detail}")]
     SignInFailed { code: &'static str, detail: String },
+    #[error("send the code of the second factor in totp, or a recoveryCode")]
+    TotpRequired,
+    #[error("the code of the second factor is wrong, or was used already")]
+    TotpInvalid,
     #[error("the payment was declined: {reason}")]
     PaymentDeclined { reason: String },
     #[error("{needs}")]
@@ -186,6 +190,10 @@ impl ApiError {
                 Kind(S::UNAUTHORIZED, "bad_credentials", "Wrong e-mail address or password")
             }
             ApiError::SignInFailed { code, .. } => Kind(S::FORBIDDEN, code, "Not signed in"),
+            ApiError::TotpRequired => {
+                Kind(S::UNAUTHORIZED, "totp_required", "Second factor required")
+            }
+            ApiError::TotpInvalid => Kind(S::UNAUTHORIZED, "totp_invalid", "Wrong second factor"),
             ApiError::PaymentDeclined { .. } => {
                 Kind(S::PAYMENT_REQUIRED, "payment_declined", "Payment declined")
             }
@@ -260,7 +268,10 @@ impl ApiError {
                 members.insert("reason".into(), reason.as_str().into());
                 vec![]
             }
-            ApiError::Unauthenticated | ApiError::BadCredentials => {
+            ApiError::Unauthenticated
+            | ApiError::BadCredentials
+            | ApiError::TotpRequired
+            | ApiError::TotpInvalid => {
                 header(WWW_AUTHENTICATE, "Bearer realm=\"mercat\"");
                 vec![]
             }
@@ -569,6 +580,8 @@ mod tests {
             ApiError::Unauthenticated,
             ApiError::InvalidToken,
             ApiError::BadCredentials,
+            ApiError::TotpRequired,
+            ApiError::TotpInvalid,
             ApiError::PaymentDeclined { reason: "card_declined".into() },
             ApiError::Forbidden { needs: "staff".into() },
             ApiError::NotFound { what: "cart" },

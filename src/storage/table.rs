@@ -40,6 +40,10 @@ pub enum Table {
     Invitations,
     /// `(time, hash)` → which account an identity at a provider opens.
     Identities,
+    /// `member` → the seed of their second factor, and what was used of it.
+    SecondFactors,
+    /// `(time, family)` → where a login came from.
+    Sessions,
     /// `(time, entity)` → nothing: what the shop must come back to by itself.
     Expiries,
     /// `person` → the key that what is known of them is sealed with, wrapped.
@@ -49,7 +53,7 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 22] = [
+    pub const ALL: [Table; 24] = [
         Table::Carts,
         Table::Orders,
         Table::Skus,
@@ -69,6 +73,8 @@ impl Table {
         Table::ApiKeys,
         Table::Invitations,
         Table::Identities,
+        Table::SecondFactors,
+        Table::Sessions,
         Table::Expiries,
         Table::People,
         Table::Meta,
@@ -96,6 +102,8 @@ impl Table {
             Table::ApiKeys => "api_keys.v1",
             Table::Invitations => "invitations.v1",
             Table::Identities => "identities.v1",
+            Table::SecondFactors => "second_factors.v1",
+            Table::Sessions => "sessions.v1",
             Table::Expiries => "expiries.v1",
             Table::People => "people.v1",
             Table::Meta => "meta",

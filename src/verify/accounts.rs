@@ -10,7 +10,10 @@ use crate::domain::mail::Mail;
 use crate::domain::staff::{Staff, StaffEvent};
 use crate::domain::{CustomerId, MailId, StaffId};
 use crate::storage::codec::CodecError;
-use crate::storage::records::{ApiKeyRow, CustomerRow, IdentityRow, InvitationRow, TokenRow};
+use crate::storage::records::{
+    ApiKeyRow, CustomerRow, IdentityRow, InvitationRow, SecondFactorRow, SessionRow, TokenRow,
+};
+use crate::storage::table::parse_timed_key;
 use crate::storage::{StoreError, Stored, Table};
 
 pub(super) fn check_staff(check: &mut Check<'_>) -> Result<(), CheckError> {
@@ -66,6 +69,26 @@ pub(super) fn check_ways_in(check: &mut Check<'_>) -> Result<(), CheckError> {
     check.rows(Table::Invitations, "invitations", |check, _, bytes| {
         let row = InvitationRow::from_bytes(bytes).map(|row| row.invitation.made_by);
         check_maker(check, row)
+    })
+}
+
+/// Second factors belong to members who are there; where logins came from can be read.
+pub(super) fn check_logins(check: &mut Check<'_>) -> Result<(), CheckError> {
+    check.rows(Table::SecondFactors, "second factors", |check, key, bytes| {
+        let Ok(id) = key.try_into() else {
+            check.unreadable_key(Invariant::I6, "second factors", key);
+            return Ok(());
+        };
+        let member = StaffId::from_bytes(id);
+        check_maker(check, SecondFactorRow::from_bytes(bytes).map(|_| member))
+    })?;
+    check.rows(Table::Sessions, "sessions", |check, key, bytes| {
+        if parse_timed_key(key).is_none_or(|(_, family)| family.len() != 16) {
+            check.unreadable_key(Invariant::I6, "sessions", key);
+        } else if let Err(error) = SessionRow::from_bytes(bytes) {
+            check.find(Invariant::I6, None, explain(&error));
+        }
+        Ok(())
     })
 }
 

@@ -171,6 +171,7 @@ pub fn verify(
     accounts::check_tokens(&mut check)?;
     accounts::check_ways_in(&mut check)?;
     accounts::check_identities(&mut check)?;
+    accounts::check_logins(&mut check)?;
     people::check_people(&mut check)?;
     consumers::check_cursors(&mut check)?;
     if let Some(dir) = search {

@@ -17,6 +17,7 @@ mod realmail;
 mod manner;
 mod hostile;
 mod limits;
+mod logins;
 mod openapi;
 #[cfg(feature = "oidc")]
 mod oidc;
@@ -30,6 +31,7 @@ mod search;
 mod raw;
 mod staff;
 mod testshop;
+mod totp;
 mod tokens;
 mod retail;
 mod timing;

@@ -6,6 +6,7 @@ use crate::goods::text;
 use crate::oidc_provider::{CLIENT, House, Lie, SECRET};
 use crate::openapi::Document;
 use crate::testshop::{Answer, START, TestShop};
+use crate::totp;
 use mercat::actors::pools::Password;
 use mercat::domain::Span;
 use mercat::domain::staff::Role;
@@ -360,4 +361,20 @@ async fn staff_do_not_come_in_at_the_door_for_customers() {
     shop.shop.accounts.create_staff("bob@shop.example", password, Role::Staff).await.unwrap();
     house.meets(person("bob", "bob@shop.example"));
     sign_in(&shop, &house).await.problem(403, "other_sign_in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_providers_own_second_factor_is_enough() {
+    let (shop, house) = open().await;
+    totp::hire(&shop).await;
+    let access = totp::token(&shop, json!({})).await;
+    totp::enrol(&shop, &access, totp::PASSWORD).await;
+    totp::login(&shop, json!({})).await.problem(401, "totp_required");
+    house.meets(person("subject-2", totp::GRACE));
+    let tokens = sign_in(&shop, &house).await.expect(200).json();
+    let sessions = shop.get("/v1/users/me/sessions").bearer(text(&tokens, "accessToken"));
+    let listed = sessions.send().await.expect(200).json()["data"].as_array().unwrap().clone();
+    assert_eq!(listed.len(), 2);
+    let current = listed.iter().find(|own| own["current"] == true).unwrap();
+    assert_eq!(text(current, "address"), "127.0.0.1");
 }

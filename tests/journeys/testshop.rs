@@ -1,6 +1,7 @@
 //! A whole shop for one test: a redb file in a folder of its own, a clock that stands still until
 //! it is moved, the `test` payment provider, an administrator, and a server on a port of its own.
 
+use mercat::actors::accounts::LoginWith;
 use mercat::actors::clock::{Clock, ManualClock};
 use mercat::actors::pictures::Pictures;
 use mercat::actors::pools::Password;
@@ -144,7 +145,10 @@ impl TestShop {
         // Clients of reqwest want to be told which library of cryptography they use.
         #[cfg(feature = "oidc")]
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let login = shop.accounts.login(ADMIN, Password::from(PASSWORD.to_owned())).await;
+        let login = shop
+            .accounts
+            .login(ADMIN, Password::from(PASSWORD.to_owned()), LoginWith::default())
+            .await;
         let staff = login.unwrap().access.expose().to_owned();
         let mut server = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         if let Some(tls) = config.tls.settings(folder.path()).unwrap() {

@@ -6,6 +6,7 @@ use crate::machines::{EVENT_STREAM, Reader};
 use crate::openapi::Document;
 use crate::people::{PASSWORD, mailbox};
 use crate::testshop::{Answer, Request, TestShop};
+use crate::totp::code;
 use mercat::domain::mail::MailKind;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -268,6 +269,7 @@ impl Walk<'_> {
         self.step("POST /v1/auth/logout", out, 204).await;
         self.staff().await;
         self.sign_in().await;
+        self.own_logins().await;
         self.step("GET /healthz", shop.get("/healthz"), 200).await;
         self.step("GET /readyz", shop.get("/readyz"), 200).await;
         self.step("GET /metrics", shop.get("/metrics"), 200).await;
@@ -300,6 +302,16 @@ impl Walk<'_> {
         let is_grace = |own: &&Value| own["email"] == "grace@shop.example";
         let grace = members["data"].as_array().unwrap().iter().find(is_grace).unwrap();
         let path = format!("/v1/staff/{}", text(grace, "staffId"));
+        let login = json!({ "email": "grace@shop.example", "password": "correct horse battery" });
+        let login = shop.post("/v1/auth/login").json(login).send().await.json();
+        let begin = json!({ "password": "correct horse battery" });
+        let begin = shop.post("/v1/users/me/totp").bearer(text(&login, "accessToken")).json(begin);
+        begin.send().await.expect(201);
+        let (reset, of_hers) = ("DELETE /v1/staff/{staffId}/totp", format!("{path}/totp"));
+        self.step(reset, shop.delete(&of_hers).staff(), 204).await;
+        self.step(reset, shop.delete(&of_hers).staff(), 409).await;
+        let end = shop.delete(&format!("{path}/sessions")).staff();
+        self.step("DELETE /v1/staff/{staffId}/sessions", end, 204).await;
         let promote = shop.put(&path).staff().json(json!({ "role": "admin" }));
         self.step("PUT /v1/staff/{staffId}", promote, 200).await;
         self.step("DELETE /v1/staff/{staffId}", shop.delete(&path).staff(), 204).await;
@@ -388,6 +400,38 @@ impl Walk<'_> {
         self.step(&format!("GET {one}"), shop.get(&path).staff(), 200).await;
         let correct = shop.put(&path).staff().json(json!({ "phone": "+1 555 0100" }));
         self.step(&format!("PUT {one}"), correct, 200).await;
+    }
+
+    /// What members of staff have of their own: second factor and logins.
+    async fn own_logins(&mut self) {
+        let shop = self.shop;
+        let password = json!({ "password": "correct horse battery staple" });
+        let begin = shop.post("/v1/users/me/totp").staff().json(password);
+        let begun = self.step("POST /v1/users/me/totp", begin, 201).await.json();
+        let (confirm, remove) = ("/v1/users/me/totp/confirm", "/v1/users/me/totp/remove");
+        let first = |code: &str| shop.post(confirm).staff().json(json!({ "totp": code }));
+        self.step(&format!("POST {confirm}"), first("no code"), 401).await;
+        let code = code(shop, text(&begun, "secret"));
+        let confirmed = self.step(&format!("POST {confirm}"), first(&code), 200).await.json();
+        let off = |password: &str| {
+            let body =
+                json!({ "password": password, "recoveryCode": confirmed["recoveryCodes"][0] });
+            shop.post(remove).staff().json(body)
+        };
+        self.step(&format!("POST {remove}"), off("wrong"), 401).await;
+        self.step(&format!("POST {remove}"), off("correct horse battery staple"), 204).await;
+        let state = "/v1/users/me/totp";
+        self.step(&format!("GET {state}"), shop.get(state).staff(), 200).await;
+        let login =
+            json!({ "email": "admin@shop.example", "password": "correct horse battery staple" });
+        shop.post("/v1/auth/login").json(login).send().await.expect(200);
+        let sessions = "/v1/users/me/sessions";
+        let list = format!("GET {sessions}");
+        let listed = self.step(&list, shop.get(sessions).staff(), 200).await.json();
+        let other = listed["data"].as_array().unwrap().iter().find(|own| own["current"] == false);
+        let path = format!("{sessions}/{}", text(other.unwrap(), "sessionId"));
+        let end = shop.delete(&path).staff();
+        self.step(&format!("DELETE {sessions}/{{sessionId}}"), end, 204).await;
     }
 
     /// All that this walk has done, in parts and live.

@@ -106,6 +106,19 @@ impl Book {
         self.members.get(&holder).map(|member| &member.caller)
     }
 
+    pub fn has_family(&self, family: &FamilyId) -> bool {
+        self.families.contains_key(family)
+    }
+
+    /// The logins of a holder, and when each ends by itself.
+    pub fn logins_of(&self, holder: TokenHolder, now: Timestamp) -> Vec<(FamilyId, Timestamp)> {
+        let logins = self.held_by(holder).filter_map(|(id, family)| {
+            let (expires_at, _) = family.newest?;
+            Some((id, expires_at))
+        });
+        logins.filter(|(_, expires_at)| now < *expires_at).collect()
+    }
+
     pub fn admins(&self) -> usize {
         let is_admin = |member: &&Member| matches!(&member.caller, Caller::Staff(own) if own.role == Role::Admin);
         self.members.values().filter(is_admin).count()

@@ -7,7 +7,7 @@
 use super::owner::{Message, Parts};
 use super::staff::{NewStaff, Unless};
 use super::token::Token;
-use super::{AccountError, Accounts, Grant};
+use super::{AccountError, Accounts, Grant, Origin};
 use crate::actors::pools::Password;
 use crate::domain::identity::{
     AccountKind, Admission, Audience, Identity, IdentityRejection, Namesake,
@@ -74,13 +74,14 @@ impl Accounts {
         &self,
         identity: Identity,
         audience: Arc<Audience>,
+        origin: Origin,
     ) -> Result<Grant, AccountError> {
         let spare_hash = if audience.hires() && !self.is_met(&identity) {
             Some(self.shared.secrets.hash(self.unguessable()).await?)
         } else {
             None
         };
-        self.ask(|reply| Message::SignIn { identity, audience, spare_hash, reply }).await
+        self.ask(|reply| Message::SignIn { identity, audience, spare_hash, origin, reply }).await
     }
 
     /// Whether the identity or its address is known.
@@ -103,6 +104,7 @@ impl Parts {
         identity: &Identity,
         audience: &Audience,
         spare_hash: Option<String>,
+        origin: &Origin,
     ) -> Result<Grant, AccountError> {
         let hash = hash_of(identity);
         let (bound, is_there) = {
@@ -112,13 +114,13 @@ impl Parts {
         };
         if let Some(holder) = bound.filter(|_| is_there) {
             audience.readmit(kind_of(holder))?;
-            return self.begin(holder).await;
+            return self.begin(holder, origin).await;
         }
         // Whoever was let go is not hired again for having an identity still.
         let spare_hash = spare_hash.filter(|_| bound.is_none());
         let holder = self.admit(identity, audience, spare_hash).await?;
         self.bind(hash, &identity.issuer, holder).await?;
-        self.begin(holder).await
+        self.begin(holder, origin).await
     }
 
     /// The account that an identity is to open which the shop has not seen before.

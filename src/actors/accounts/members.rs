@@ -100,6 +100,7 @@ impl Parts {
             batch.fact(now, Fact::Staff(id, revoked), vec![]);
             batch.row(Table::ApiKeys, key.as_bytes().to_vec(), None);
         }
+        batch.row(Table::SecondFactors, id.as_bytes().to_vec(), None);
         for invitation in &invitations {
             batch.row(Table::Invitations, invitation.as_bytes().to_vec(), None);
         }
@@ -114,6 +115,7 @@ impl Parts {
         self.shared.change_register(|register| {
             keys.into_iter().for_each(|key| register.remove_key(key));
             invitations.into_iter().for_each(|own| register.remove_invitation(own));
+            register.remove_factor(id);
         });
         Ok(())
     }

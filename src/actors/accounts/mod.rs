@@ -21,6 +21,8 @@ mod sessions;
 pub mod throttle;
 mod users;
 mod token;
+mod totp;
+mod where_from;
 
 #[cfg(test)]
 mod tests;
@@ -28,9 +30,11 @@ mod tests;
 pub use api_keys::NewKey;
 pub use customers::{AddressChange, CustomerView, ProfileChange};
 pub use mailed::{Letter, Proven};
-pub use sessions::Grant;
+pub use sessions::{Grant, LoginWith};
 pub use token::Token;
+pub use totp::{Enrolment, SecondFactor, SecondFactorState};
 pub use users::{User, UserFilter};
+pub use where_from::{Origin, Session};
 
 use super::clock::{Clock, Ids};
 use super::engine::Service;
@@ -52,6 +56,7 @@ use ractor::ActorRef;
 use register::Register;
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use throttle::TooManyTries;
 use token::hash_of;
 use tokio::sync::oneshot;
 
@@ -83,6 +88,18 @@ pub enum AccountError {
     Changed,
     #[error(transparent)]
     Addresses(#[from] AddressRejection),
+    #[error("send the code of the second factor too")]
+    SecondFactorNeeded,
+    #[error("the code of the second factor is wrong, or was used already")]
+    SecondFactorWrong,
+    #[error("there is a second factor already: remove it first")]
+    SecondFactorSet,
+    #[error("there is no second factor")]
+    NoSecondFactor,
+    #[error("your own second factor is removed with a code of it, or by another administrator")]
+    OwnSecondFactor,
+    #[error(transparent)]
+    TooManyTries(#[from] TooManyTries),
     #[error("too many passwords are being checked")]
     Busy,
     /// Nothing that was asked may be taken as done.
@@ -159,7 +176,7 @@ impl Caller {
         }
     }
 
-    fn holder(&self) -> TokenHolder {
+    pub fn holder(&self) -> TokenHolder {
         match self {
             Caller::Staff(staff) => TokenHolder::Staff(staff.staff),
             Caller::Key(key) => TokenHolder::Staff(key.maker.staff),
@@ -228,6 +245,9 @@ impl Accounts {
         let (hash, now) = (hash_of(token)?, self.shared.clock.now());
         let book = self.shared.book();
         if let Some(caller) = book.caller(&hash, now) {
+            if let Some(family) = book.family(&hash) {
+                self.shared.register().use_session(&family, now);
+            }
             return Some(caller.clone());
         }
         let register = self.shared.register();

@@ -3,9 +3,10 @@
 use super::customers::{AddressChange, CustomerView, Erasure, NewCustomer, ProfileChange};
 use super::mailed::Proven;
 use super::passwords::NewPassword;
-use super::sessions::Grant;
+use super::sessions::{Grant, LoginWith};
 use super::staff::NewStaff;
 use super::token::TokenHash;
+use super::where_from::Origin;
 use super::{AccountError, Shared};
 use crate::actors::ask::Reply;
 use crate::actors::settle::Ticket;
@@ -64,6 +65,7 @@ pub(super) enum Message {
     Login {
         holder: TokenHolder,
         password_hash: String,
+        with: LoginWith,
         reply: Answer<Grant>,
     },
     /// A provider vouches for the identity.
@@ -72,6 +74,7 @@ pub(super) enum Message {
         audience: Arc<Audience>,
         /// Of a password that nobody knows, for an account that may have to be made.
         spare_hash: Option<String>,
+        origin: Origin,
         reply: Answer<Grant>,
     },
     Refresh {
@@ -142,18 +145,19 @@ impl Actor for Owner {
             Message::Reset { hash, password_hash, reply } => {
                 answer(parts.reset(hash, password_hash).await, reply)
             }
-            Message::Login { holder, password_hash, reply } => {
-                answer(parts.login(holder, &password_hash).await, reply)
+            Message::Login { holder, password_hash, with, reply } => {
+                answer(parts.login(holder, &password_hash, with).await, reply)
             }
-            Message::SignIn { identity, audience, spare_hash, reply } => {
-                answer(parts.sign_in(&identity, &audience, spare_hash).await, reply)
+            Message::SignIn { identity, audience, spare_hash, origin, reply } => {
+                answer(parts.sign_in(&identity, &audience, spare_hash, &origin).await, reply)
             }
             Message::Refresh { hash, reply } => answer(parts.refresh(hash).await, reply),
             Message::Logout { hash, reply } => answer(parts.logout(hash).await, reply),
             Message::Job(job) => job(parts.clone()).await,
             Message::Sweep => {
-                let swept = [parts.sweep().await, parts.tidy_register().await];
-                swept.contains(&Err(AccountError::Unavailable))
+                let (swept, tidied) = (parts.sweep().await, parts.tidy_register().await);
+                [swept, tidied, parts.tidy_sessions().await]
+                    .contains(&Err(AccountError::Unavailable))
             }
         };
         if failed {

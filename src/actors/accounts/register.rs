@@ -1,28 +1,65 @@
-//! The ways in beside passwords, as they are on the disk: API keys and invitations.
+//! The ways in beside passwords, as they are on the disk: API keys, invitations, second factors, and
+//! when logins were used.
 //!
-//! When a key was last used is kept in memory to the minute and written down now and then, so that a
-//! request with a key costs no write.
+//! When a key or a login was last used is kept in memory to the minute and written down now and
+//! then, so that a request costs no write. What is written beside the times of a login stays on the
+//! disk ([`where_from`](super::where_from)).
 
+use super::book::FamilyId;
+use super::throttle::{self, Tally, TooManyTries};
 use super::token::TokenHash;
 use crate::domain::staff::{ApiKey, Invitation};
 use crate::domain::{ApiKeyId, InvitationId, Span, StaffId, Timestamp};
 use crate::storage::codec::{CodecError, Stored};
-use crate::storage::records::{ApiKeyRow, InvitationRow};
+use crate::storage::records::{ApiKeyRow, InvitationRow, SecondFactorRow, SessionRow};
+use crate::storage::table::parse_timed_key;
 use crate::storage::{Batch, Direction, Snapshot, StoreError, Table};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// How exactly it is known when a key was last used.
+/// Wrong codes of a second factor in a row that are free, wherever they come from. Whoever tries one
+/// has shown the password, so nobody else can make a member wait.
+const FREE_CODES: u32 = 10;
+
+/// How exactly it is known when a key or a login was last used.
 const MINUTE: i64 = Span::minutes(1).as_millis();
 
-/// How old the last use of a key may get before it is written down.
+/// How old the last use may get before it is written down.
 const WRITTEN_EVERY: Span = Span::hours(1);
 
 #[derive(Default)]
 pub(super) struct Register {
     keys: HashMap<TokenHash, HeldKey>,
     invitations: HashMap<TokenHash, Invitation>,
+    factors: HashMap<StaffId, SecondFactorRow>,
+    /// Codes of members that were wrong since the last right one.
+    wrong_codes: HashMap<StaffId, Tally>,
+    sessions: HashMap<FamilyId, HeldSession>,
+}
+
+/// When a login began, and when it was last used, to the minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Used {
+    pub made_at: Timestamp,
+    pub used_at: Timestamp,
+}
+
+/// A login and its times.
+pub(super) type Login = (FamilyId, Used);
+
+struct HeldSession {
+    /// As it is written.
+    written: Used,
+    /// In milliseconds.
+    used_at: AtomicI64,
+}
+
+impl HeldSession {
+    fn used(&self) -> Used {
+        let used_at = Timestamp::from_millis(self.used_at.load(Ordering::Relaxed));
+        Used { used_at, ..self.written }
+    }
 }
 
 struct HeldKey {
@@ -42,9 +79,87 @@ impl HeldKey {
 impl Register {
     pub fn load(snapshot: &dyn Snapshot) -> Result<Register, StoreError> {
         let mut register = Register::default();
-        each(snapshot, Table::ApiKeys, |row: ApiKeyRow| register.add_key(row))?;
-        each(snapshot, Table::Invitations, |row: InvitationRow| register.add_invitation(row))?;
+        each(snapshot, Table::ApiKeys, |_, row: ApiKeyRow| register.add_key(row))?;
+        each(snapshot, Table::Invitations, |_, row: InvitationRow| register.add_invitation(row))?;
+        each(snapshot, Table::SecondFactors, |key, row| {
+            if let Ok(id) = key.try_into() {
+                register.set_factor(StaffId::from_bytes(id), row);
+            }
+        })?;
+        each(snapshot, Table::Sessions, |key, row: SessionRow| {
+            if let Some((made_at, family)) = parse_timed_key(key)
+                && let Ok(family) = family.try_into()
+            {
+                register.add_session(family, Used { made_at, used_at: row.used_at });
+            }
+        })?;
         Ok(register)
+    }
+
+    pub fn factor(&self, id: StaffId) -> Option<&SecondFactorRow> {
+        self.factors.get(&id)
+    }
+
+    /// Refuses while a member's wrong codes make the next one wait.
+    pub fn may_try_code(&self, id: StaffId, now: Timestamp) -> Result<(), TooManyTries> {
+        throttle::wait(self.wrong_codes.get(&id), FREE_CODES, now)
+    }
+
+    pub fn note_wrong_code(&mut self, id: StaffId, now: Timestamp) {
+        let tally = Tally::after(self.wrong_codes.get(&id), now);
+        self.wrong_codes.insert(id, tally);
+    }
+
+    /// A factor that is new, or of which something right was shown.
+    pub fn set_factor(&mut self, id: StaffId, row: SecondFactorRow) {
+        self.wrong_codes.remove(&id);
+        self.factors.insert(id, row);
+    }
+
+    pub fn remove_factor(&mut self, id: StaffId) {
+        self.wrong_codes.remove(&id);
+        self.factors.remove(&id);
+    }
+
+    pub fn add_session(&mut self, family: FamilyId, written: Used) {
+        let used_at = AtomicI64::new(written.used_at.as_millis());
+        self.sessions.insert(family, HeldSession { written, used_at });
+    }
+
+    /// Notes that a login is used.
+    pub fn use_session(&self, family: &FamilyId, now: Timestamp) {
+        if let Some(held) = self.sessions.get(family) {
+            held.used_at.fetch_max(now.as_millis() / MINUTE * MINUTE, Ordering::Relaxed);
+        }
+    }
+
+    pub fn session(&self, family: &FamilyId) -> Option<Used> {
+        self.sessions.get(family).map(HeldSession::used)
+    }
+
+    /// Up to `most` logins whose last use is known far better than it is written, and as many that
+    /// are not there any more.
+    pub fn stale_sessions(
+        &self,
+        is_there: impl Fn(&FamilyId) -> bool,
+        most: usize,
+    ) -> (Vec<Login>, Vec<Login>) {
+        let (mut used, mut ended) = (Vec::new(), Vec::new());
+        for (family, held) in &self.sessions {
+            let known = held.used();
+            if !is_there(family) {
+                ended.push((*family, known));
+            } else if held.written.used_at.plus(WRITTEN_EVERY) <= known.used_at {
+                used.push((*family, known));
+            }
+        }
+        used.truncate(most);
+        ended.truncate(most);
+        (used, ended)
+    }
+
+    pub fn remove_session(&mut self, family: &FamilyId) {
+        self.sessions.remove(family);
     }
 
     pub fn add_key(&mut self, row: ApiKeyRow) {
@@ -133,7 +248,7 @@ impl Register {
 fn each<T: Stored>(
     snapshot: &dyn Snapshot,
     table: Table,
-    mut take: impl FnMut(T),
+    mut take: impl FnMut(&[u8], T),
 ) -> Result<(), StoreError> {
     let mut failed: Option<CodecError> = None;
     snapshot.scan(
@@ -141,9 +256,9 @@ fn each<T: Stored>(
         &[],
         None,
         Direction::Forward,
-        &mut |_, row| match T::from_bytes(row) {
+        &mut |key, row| match T::from_bytes(row) {
             Ok(row) => {
-                take(row);
+                take(key, row);
                 ControlFlow::Continue(())
             }
             Err(error) => {

@@ -3,7 +3,8 @@
 use super::book::{Exchange, FamilyId, write_token};
 use super::owner::{Message, Parts};
 use super::token::{Token, TokenHash, hash_of};
-use super::{AccountError, AccountSettings, Accounts};
+use super::totp::SecondFactor;
+use super::{AccountError, AccountSettings, Accounts, Origin};
 use crate::actors::pools::Password;
 use crate::domain::{Span, Timestamp};
 use crate::storage::Batch;
@@ -14,6 +15,13 @@ pub(super) const MOST_LOGINS: usize = 100;
 
 /// What is checked for an address that nobody has: as dear as a real check, and never right.
 pub(super) const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bWVyY2F0LWRlY295LTAwMQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// What comes with a password.
+#[derive(Clone, Default)]
+pub struct LoginWith {
+    pub second: Option<SecondFactor>,
+    pub origin: Origin,
+}
 
 /// What a login is answered with.
 #[derive(Debug)]
@@ -26,7 +34,12 @@ pub struct Grant {
 
 impl Accounts {
     /// Gives tokens for a password. Takes as long for an address that nobody has.
-    pub async fn login(&self, email: &str, password: Password) -> Result<Grant, AccountError> {
+    pub async fn login(
+        &self,
+        email: &str,
+        password: Password,
+        with: LoginWith,
+    ) -> Result<Grant, AccountError> {
         let found = self.shared.book().password_of(&email.trim().to_lowercase());
         let own = found.as_ref().and_then(|(_, password_hash)| password_hash.as_deref());
         let hash = own.unwrap_or(DECOY);
@@ -34,7 +47,7 @@ impl Accounts {
         let Some((holder, Some(password_hash))) = found.filter(|_| is_right) else {
             return Err(AccountError::WrongCredentials);
         };
-        self.ask(|reply| Message::Login { holder, password_hash, reply }).await
+        self.ask(|reply| Message::Login { holder, password_hash, with, reply }).await
     }
 
     /// Exchanges a refresh token for new tokens, once. A second time, somebody has a copy of it, and
@@ -56,19 +69,27 @@ impl Parts {
         &self,
         holder: TokenHolder,
         password_hash: &str,
+        with: LoginWith,
     ) -> Result<Grant, AccountError> {
         self.shared.book().check_password(holder, Some(password_hash))?;
-        self.begin(holder).await
+        self.pass_second_factor(holder, with.second).await?;
+        self.begin(holder, &with.origin).await
     }
 
     /// Begins a login of somebody who has proven who they are.
-    pub(super) async fn begin(&self, holder: TokenHolder) -> Result<Grant, AccountError> {
+    pub(super) async fn begin(
+        &self,
+        holder: TokenHolder,
+        origin: &Origin,
+    ) -> Result<Grant, AccountError> {
         let surplus: Vec<TokenHash> = {
             let book = self.shared.book();
             let surplus = book.surplus(holder, MOST_LOGINS);
             surplus.iter().flat_map(|family| book.tokens_of(family)).collect()
         };
-        self.grant(holder, self.new_family(), None, &surplus).await
+        let (family, mut batch) = (self.new_family(), Batch::new());
+        self.new_session(holder, family, origin, &mut batch)?;
+        self.grant(holder, family, None, &surplus, batch).await
     }
 
     pub(super) fn new_family(&self) -> FamilyId {
@@ -82,7 +103,8 @@ impl Parts {
         match exchange {
             None => Err(AccountError::InvalidToken),
             Some(Exchange::Current(row)) => {
-                self.grant(row.holder, row.family, Some(row.expires_at), &[]).await
+                let until = Some(row.expires_at);
+                self.grant(row.holder, row.family, until, &[], Batch::new()).await
             }
             Some(Exchange::Spent(family)) => {
                 tracing::warn!("a spent refresh token was used again; its login has ended");
@@ -105,14 +127,15 @@ impl Parts {
         self.remove(&expired).await
     }
 
-    /// Makes a pair of tokens durable, and removes `surplus` in the same commit. The refresh token
-    /// runs out after the one that it follows, for that is what makes it the newest.
+    /// Makes a pair of tokens durable, and removes `surplus` in the same commit, which is `batch`
+    /// with what is in it already. The refresh token runs out after the one that it follows, for that is what makes it the newest.
     async fn grant(
         &self,
         holder: TokenHolder,
         family: FamilyId,
         follows: Option<Timestamp>,
         surplus: &[TokenHash],
+        mut batch: Batch,
     ) -> Result<Grant, AccountError> {
         let AccountSettings { access_for, refresh_for } = self.shared.settings;
         let (now, ids) = (self.now(), &self.shared.ids);
@@ -126,7 +149,6 @@ impl Parts {
             token(TokenKind::Access, now.plus(access_for)),
             token(TokenKind::Refresh, refresh_until),
         ];
-        let mut batch = Batch::new();
         for (token, row) in &pair {
             write_token(&token.hash(), row, &mut batch);
         }
@@ -142,12 +164,12 @@ impl Parts {
         Ok(Grant { access, refresh, expires_in: access_for })
     }
 
-    async fn end(&self, family: FamilyId) -> Result<(), AccountError> {
+    pub(super) async fn end(&self, family: FamilyId) -> Result<(), AccountError> {
         let hashes = self.shared.book().tokens_of(&family);
         self.remove(&hashes).await
     }
 
-    async fn remove(&self, hashes: &[TokenHash]) -> Result<(), AccountError> {
+    pub(super) async fn remove(&self, hashes: &[TokenHash]) -> Result<(), AccountError> {
         if hashes.is_empty() {
             return Ok(());
         }

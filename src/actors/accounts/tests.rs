@@ -15,6 +15,8 @@ use crate::storage::{Settled, Table};
 use futures_util::future::join_all;
 use ractor::Actor;
 
+mod second_factor;
+
 const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse";
@@ -67,7 +69,7 @@ impl Rig {
     }
 
     async fn login(&self) -> Grant {
-        self.accounts.login(EMAIL, password()).await.unwrap()
+        self.accounts.login(EMAIL, password(), LoginWith::default()).await.unwrap()
     }
 
     async fn refresh(&self, grant: &Grant) -> Result<Grant, AccountError> {
@@ -151,15 +153,16 @@ async fn a_login_opens_the_door_until_its_token_runs_out_or_is_given_back() {
 #[tokio::test]
 async fn a_wrong_address_and_a_wrong_password_are_told_apart_by_nobody() {
     let rig = Rig::start().await;
-    let wrong = rig.accounts.login(EMAIL, String::from("wrong horse").into()).await;
-    let unknown = rig.accounts.login("eve@example.com", password()).await;
+    let wrong =
+        rig.accounts.login(EMAIL, String::from("wrong horse").into(), LoginWith::default()).await;
+    let unknown = rig.accounts.login("eve@example.com", password(), LoginWith::default()).await;
     assert_eq!(wrong.unwrap_err(), AccountError::WrongCredentials);
     assert_eq!(unknown.unwrap_err(), AccountError::WrongCredentials);
-    assert!(rig.accounts.login(" ADA@example.com", password()).await.is_ok());
+    assert!(rig.accounts.login(" ADA@example.com", password(), LoginWith::default()).await.is_ok());
     // Both take a place among the passwords being checked.
     let full = Rig::on(rig.store.clone(), 0).await;
     for email in [EMAIL, "eve@example.com"] {
-        let refused = full.accounts.login(email, password()).await;
+        let refused = full.accounts.login(email, password(), LoginWith::default()).await;
         assert_eq!(refused.unwrap_err(), AccountError::Busy);
     }
 }
@@ -244,7 +247,8 @@ async fn a_member_has_a_bounded_number_of_logins() {
     // Past the hashing, which is what takes long.
     let login = async || {
         let password_hash = hash.clone();
-        let message = |reply| Message::Login { holder, password_hash, reply };
+        let message =
+            |reply| Message::Login { holder, password_hash, with: LoginWith::default(), reply };
         rig.accounts.ask(message).await.unwrap()
     };
     rig.clock.set(NOON.plus(Span::seconds(1)));
@@ -263,7 +267,12 @@ async fn a_member_has_a_bounded_number_of_logins() {
 async fn a_password_that_changed_during_the_login_is_no_good_any_more() {
     let rig = Rig::start().await;
     let (holder, _) = rig.accounts.shared.book().password_of(EMAIL).unwrap();
-    let message = |reply| Message::Login { holder, password_hash: DECOY.into(), reply };
+    let message = |reply| Message::Login {
+        holder,
+        password_hash: DECOY.into(),
+        with: LoginWith::default(),
+        reply,
+    };
     let late = rig.accounts.ask(message).await;
     assert_eq!(late.unwrap_err(), AccountError::WrongCredentials);
 }

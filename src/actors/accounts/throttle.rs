@@ -97,8 +97,9 @@ struct Tallies {
     known: LruCache<u64, ()>,
 }
 
+/// Failures that follow each other.
 #[derive(Clone, Copy, Debug)]
-struct Tally {
+pub(super) struct Tally {
     failures: u32,
     last: Timestamp,
 }
@@ -205,14 +206,20 @@ impl Try<'_> {
 }
 
 impl Tally {
+    /// One more failure than `before`.
+    pub(super) fn after(before: Option<&Tally>, now: Timestamp) -> Tally {
+        let failures = before.map_or(0, |tally| tally.at(now));
+        Tally { failures: failures.saturating_add(1), last: now }
+    }
+
     /// Failures that are not forgotten.
     fn at(&self, now: Timestamp) -> u32 {
         if self.last.plus(FORGOTTEN_AFTER) <= now { 0 } else { self.failures }
     }
 }
 
-/// Refuses while the wait after the last failure is not over.
-fn wait(tally: Option<&Tally>, free: u32, now: Timestamp) -> Result<(), TooManyTries> {
+/// Refuses while the wait after the last failure is not over; the first `free` cost none.
+pub(super) fn wait(tally: Option<&Tally>, free: u32, now: Timestamp) -> Result<(), TooManyTries> {
     let Some(tally) = tally else { return Ok(()) };
     let over = tally.at(now).saturating_sub(free - 1);
     if over == 0 {
@@ -227,8 +234,8 @@ fn wait(tally: Option<&Tally>, free: u32, now: Timestamp) -> Result<(), TooManyT
 }
 
 fn count(tallies: &mut LruCache<u64, Tally>, key: u64, now: Timestamp) {
-    let before = tallies.get(&key).map_or(0, |tally| tally.at(now));
-    tallies.put(key, Tally { failures: before.saturating_add(1), last: now });
+    let tally = Tally::after(tallies.get(&key), now);
+    tallies.put(key, tally);
     bound(tallies);
 }
 

@@ -87,7 +87,9 @@ impl Rule {
             (Err(refusal), _) => Cell::No(refusal.status().as_u16()),
             (Ok(()), Asker::OtherCustomer) if is_owned => Cell::No(404),
             (Ok(()), Asker::Customer) if is_owned => Cell::Own,
-            (Ok(()), _) if matches!(self, Rule::LoggedIn | Rule::Customer) => Cell::Own,
+            (Ok(()), _) if matches!(self, Rule::LoggedIn | Rule::Customer | Rule::Member) => {
+                Cell::Own
+            }
             (Ok(()), _) => Cell::Yes,
         }
     }
@@ -99,6 +101,7 @@ impl Rule {
             Rule::Key => "whoever knows the id".into(),
             Rule::LoggedIn => "whoever is logged in".into(),
             Rule::Customer => "customers".into(),
+            Rule::Member => "members of staff".into(),
             Rule::Own(permission) => format!("its customer, `{}`", permission.name()),
             Rule::OwnOrCart(permission) => {
                 format!("its customer, its cart's guest, `{}`", permission.name())

@@ -5,7 +5,7 @@ use super::Caller;
 use crate::domain::permission::Permission;
 use crate::http::problem::ApiError;
 use Permission as P;
-use Rule::{Customer, Key, LoggedIn, May, Open, OwnOrCart, Public};
+use Rule::{Customer, Key, LoggedIn, May, Member, Open, OwnOrCart, Public};
 use std::collections::HashMap;
 
 /// Who may call a route.
@@ -21,6 +21,8 @@ pub enum Rule {
     LoggedIn,
     /// Customers, for what is their own.
     Customer,
+    /// Members of staff, for what is their own.
+    Member,
     /// A customer what is their own, and with the permission everything.
     Own(Permission),
     /// As [`Rule::Own`], and the guest whose cart became it.
@@ -111,6 +113,8 @@ pub const ROWS: &[Row] = &[
     row("GET", "/v1/staff", May(P::StaffWrite)),
     row("PUT", "/v1/staff/{staffId}", May(P::StaffWrite)),
     row("DELETE", "/v1/staff/{staffId}", May(P::StaffWrite)),
+    row("DELETE", "/v1/staff/{staffId}/totp", May(P::StaffWrite)),
+    row("DELETE", "/v1/staff/{staffId}/sessions", May(P::StaffWrite)),
     row("GET", "/v1/staff/invitations", May(P::StaffWrite)),
     row("POST", "/v1/staff/invitations", May(P::StaffWrite)),
     row("DELETE", "/v1/staff/invitations/{invitationId}", May(P::StaffWrite)),
@@ -122,6 +126,12 @@ pub const ROWS: &[Row] = &[
     row("GET", "/v1/users/me", LoggedIn),
     row("PUT", "/v1/users/me", LoggedIn),
     row("DELETE", "/v1/users/me", Customer),
+    row("GET", "/v1/users/me/sessions", LoggedIn),
+    row("DELETE", "/v1/users/me/sessions/{sessionId}", LoggedIn),
+    row("GET", "/v1/users/me/totp", Member),
+    row("POST", "/v1/users/me/totp", Member),
+    row("POST", "/v1/users/me/totp/confirm", Member),
+    row("POST", "/v1/users/me/totp/remove", Member),
     row("POST", "/v1/users/me/verification", Customer),
     row("GET", "/v1/users/me/addresses", Customer),
     row("POST", "/v1/users/me/addresses", Customer),
@@ -165,6 +175,15 @@ impl Rule {
                     Caller::Customer(_) => Ok(()),
                     Caller::Cart(_) | Caller::Staff(_) | Caller::Key(_) => {
                         Err(ApiError::Forbidden { needs: "this is for customers".into() })
+                    }
+                };
+            }
+            Rule::Member => {
+                return match caller {
+                    Caller::Nobody => Err(ApiError::Unauthenticated),
+                    Caller::Staff(_) => Ok(()),
+                    Caller::Cart(_) | Caller::Customer(_) | Caller::Key(_) => {
+                        Err(ApiError::Forbidden { needs: "this is for members of staff".into() })
                     }
                 };
             }

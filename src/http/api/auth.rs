@@ -5,7 +5,9 @@ use super::dto::auth::{
     ForgotBody, LoginBody, MailWantedJson, RefreshBody, RegisterBody, ResetBody, TokensJson,
     VerifyBody,
 };
-use crate::actors::accounts::{AccountError, Grant};
+use super::dto::second_factor::second_factor;
+use crate::actors::accounts::throttle::Try;
+use crate::actors::accounts::{AccountError, Grant, LoginWith, Origin};
 use crate::actors::pools::Password;
 use crate::domain::profile::AddressRejection;
 use crate::http::access::token;
@@ -16,9 +18,10 @@ use crate::http::etag::answer;
 use crate::http::layers::detached;
 use crate::http::problem::{ApiError, ProblemSchema};
 use axum::extract::State;
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, USER_AGENT};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use std::net::IpAddr;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -87,23 +90,42 @@ async fn reset(State(app): State<App>, body: Body<ResetBody>) -> Result<Response
 ///
 /// A wrong password and an address that nobody has get the same answer. After a few failures the
 /// next try has to wait, ever longer: 429 says how long.
+///
+/// A member of staff with a second factor shows a code of it too: with the right password and
+/// without a code the answer is 401 `totp_required`, with a wrong or used one 401 `totp_invalid`.
 #[utoipa::path(post, path = "/v1/auth/login", tag = "Access", request_body = LoginBody,
-    responses((status = 200, body = TokensJson), (status = 401, description = "`bad_credentials`", body = ProblemSchema, content_type = "application/problem+json")))]
+    responses((status = 200, body = TokensJson), (status = 401, description = "`bad_credentials`, `totp_required` or `totp_invalid`", body = ProblemSchema, content_type = "application/problem+json")))]
 async fn login(
     State(app): State<App>,
     Client(address): Client,
+    call: Call,
     body: Body<LoginBody>,
 ) -> Result<Response, ApiError> {
-    let LoginBody { email, password } = body.value;
+    let LoginBody { email, password, totp, recovery_code } = body.value;
     let attempt = app.shop.throttle.begin(&email, address)?;
     attempt.held().await;
-    let granted = app.shop.accounts.login(&email, Password::from(password)).await;
-    match granted {
+    let with = LoginWith {
+        second: second_factor(totp, recovery_code),
+        origin: origin(address, &call.headers),
+    };
+    let granted = app.shop.accounts.login(&email, Password::from(password), with).await;
+    judge(attempt, &granted);
+    granted.map(|grant| tokens(&grant)).map_err(problem)
+}
+
+/// Counts a try for what became of it.
+pub(super) fn judge<T>(attempt: Try<'_>, outcome: &Result<T, AccountError>) {
+    match outcome {
         Ok(_) => attempt.succeeded(),
-        Err(AccountError::WrongCredentials) => drop(attempt),
+        Err(AccountError::WrongCredentials | AccountError::SecondFactorWrong) => drop(attempt),
         Err(_) => attempt.undecided(),
     }
-    granted.map(|grant| tokens(&grant)).map_err(problem)
+}
+
+/// Where a login comes from.
+pub(super) fn origin(address: IpAddr, headers: &HeaderMap) -> Origin {
+    let device = headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    Origin::new(address, &String::from_utf8_lossy(device))
 }
 
 /// Exchange a refresh token for new tokens.
@@ -171,6 +193,18 @@ pub(super) fn problem(error: AccountError) -> ApiError {
         AccountError::EmailTaken => {
             ApiError::Conflict { code: "email_taken", detail: error.to_string() }
         }
+        AccountError::SecondFactorNeeded => ApiError::TotpRequired,
+        AccountError::SecondFactorWrong => ApiError::TotpInvalid,
+        AccountError::SecondFactorSet => {
+            ApiError::Conflict { code: "totp_active", detail: error.to_string() }
+        }
+        AccountError::NoSecondFactor => {
+            ApiError::Conflict { code: "totp_inactive", detail: error.to_string() }
+        }
+        AccountError::OwnSecondFactor => {
+            ApiError::Conflict { code: "totp_own", detail: error.to_string() }
+        }
+        AccountError::TooManyTries(refused) => refused.into(),
         AccountError::NoSuch => ApiError::NotFound { what: "account, key or invitation" },
         AccountError::LastAdmin => {
             ApiError::Conflict { code: "last_admin", detail: error.to_string() }

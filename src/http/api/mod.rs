@@ -10,6 +10,7 @@ mod images;
 mod categories;
 mod collections;
 mod search;
+mod sessions;
 mod imports;
 mod carts;
 mod events;
@@ -19,6 +20,7 @@ pub mod oidc;
 mod orders;
 mod staff;
 mod test_payments;
+mod totp;
 
 pub use carts::checkout_render;
 
@@ -47,6 +49,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(orders::routes())
         .merge(test_payments::routes())
         .merge(auth::routes())
+        .merge(sessions::routes())
+        .merge(totp::routes())
         .merge(staff::routes())
         .merge(api_keys::routes())
         .merge(audit::routes())

@@ -4,11 +4,12 @@
 //! journey. It is `Lax`, for the way back starts at another site, and it is gone afterwards. A
 //! provider's words never reach the answer, and `returnTo` leads nowhere but into this shop.
 
-use super::auth::{problem, tokens_of};
+use super::auth::{origin, problem, tokens_of};
 use super::dto::oidc::{ProviderJson, ProvidersJson, SignedInJson, StartQuery};
 use crate::domain::catalog::Fault;
 use crate::http::app::App;
 use crate::http::body::{Named, Params};
+use crate::http::client::Client;
 use crate::http::etag::answer as answer_with;
 use crate::http::layers::detached;
 use crate::http::list::PublicUrl;
@@ -85,6 +86,7 @@ async fn start(
 async fn callback(
     State(app): State<App>,
     Named(provider): Named<String>,
+    Client(address): Client,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -95,12 +97,12 @@ async fn callback(
     let answer = read_answer(uri.query().unwrap_or_default())?;
     let browser = cookie(&headers, cookie_name(&app.public_url)).unwrap_or_default().to_owned();
     let now = app.shop.env.clock.now();
-    let accounts = app.shop.accounts.clone();
+    let (accounts, origin) = (app.shop.accounts.clone(), origin(address, &headers));
     // A code is good once: whoever hangs up here is signed in all the same.
     let granted = detached(async move {
         let SignedIn { identity, audience, return_to } =
             sign_ins.finish(&provider, &browser, answer, now).await?;
-        let grant = accounts.sign_in_with(identity, audience).await.map_err(problem)?;
+        let grant = accounts.sign_in_with(identity, audience, origin).await.map_err(problem)?;
         Ok::<_, ApiError>(SignedInJson::new(tokens_of(&grant), return_to))
     });
     let response = answer_with(StatusCode::OK, &granted.await?);

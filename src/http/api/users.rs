@@ -134,7 +134,7 @@ fn find(app: &App, caller: &Caller, id: &str) -> Result<User, ApiError> {
 }
 
 /// What is somebody's own stays with them.
-fn private(mut response: Response) -> Response {
+pub(super) fn private(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

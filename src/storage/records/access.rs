@@ -1,11 +1,11 @@
-//! Stored forms of the ways in beside passwords: API keys and invitations. As with tokens, only the
-//! hash of what opens is kept.
+//! Stored forms of the ways in beside passwords: API keys, invitations, second factors, and where
+//! logins came from. As with tokens, only the hash of what opens is kept.
 
 use super::staff::RoleV1;
-use super::value::TimeV1;
+use super::value::{BytesV1, TimeV1};
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::staff::{ApiKey, Invitation};
-use crate::domain::{ApiKeyId, InvitationId, StaffId};
+use crate::domain::{ApiKeyId, InvitationId, Sealed, StaffId, Timestamp};
 use crate::storage::codec::Stored;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,101 @@ pub struct ApiKeyRow {
 pub struct InvitationRow {
     pub invitation: Invitation,
     pub hash: [u8; 32],
+}
+
+/// The second factor of a member of staff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecondFactorRow {
+    /// Sealed for the shop.
+    pub seed: Sealed,
+    pub state: FactorState,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactorState {
+    /// No code of it was seen yet.
+    Pending,
+    On {
+        /// Of the last code that was taken; older ones are not.
+        last_step: u64,
+        /// The hashes of the recovery codes that are left.
+        recovery: Vec<[u8; 32]>,
+    },
+}
+
+/// Where a login came from. Its key is when it began, and the family of its tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Device and address, sealed.
+    pub origin: Sealed,
+    /// To the hour or better.
+    pub used_at: Timestamp,
+}
+
+impl Stored for SecondFactorRow {
+    const NAME: &'static str = "second factor";
+    const VERSION: u8 = 1;
+    type Latest<'a> = SecondFactorRowV1<'a>;
+}
+
+impl Stored for SessionRow {
+    const NAME: &'static str = "session";
+    const VERSION: u8 = 1;
+    type Latest<'a> = SessionRowV1<'a>;
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SecondFactorRowV1<'a> {
+    #[serde(borrow)]
+    seed: BytesV1<'a>,
+    state: FactorStateV1,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum FactorStateV1 {
+    Pending,
+    On { last_step: u64, recovery: Vec<[u8; 32]> },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SessionRowV1<'a> {
+    #[serde(borrow)]
+    origin: BytesV1<'a>,
+    used_at: TimeV1,
+}
+
+impl<'a> From<&'a SecondFactorRow> for SecondFactorRowV1<'a> {
+    fn from(row: &'a SecondFactorRow) -> SecondFactorRowV1<'a> {
+        let state = match &row.state {
+            FactorState::Pending => FactorStateV1::Pending,
+            FactorState::On { last_step, recovery } => {
+                FactorStateV1::On { last_step: *last_step, recovery: recovery.clone() }
+            }
+        };
+        SecondFactorRowV1 { seed: (&row.seed).into(), state }
+    }
+}
+
+impl From<SecondFactorRowV1<'_>> for SecondFactorRow {
+    fn from(stored: SecondFactorRowV1<'_>) -> SecondFactorRow {
+        let state = match stored.state {
+            FactorStateV1::Pending => FactorState::Pending,
+            FactorStateV1::On { last_step, recovery } => FactorState::On { last_step, recovery },
+        };
+        SecondFactorRow { seed: stored.seed.into(), state }
+    }
+}
+
+impl<'a> From<&'a SessionRow> for SessionRowV1<'a> {
+    fn from(row: &'a SessionRow) -> SessionRowV1<'a> {
+        SessionRowV1 { origin: (&row.origin).into(), used_at: row.used_at.into() }
+    }
+}
+
+impl From<SessionRowV1<'_>> for SessionRow {
+    fn from(stored: SessionRowV1<'_>) -> SessionRow {
+        SessionRow { origin: stored.origin.into(), used_at: stored.used_at.into() }
+    }
 }
 
 impl Stored for ApiKeyRow {

@@ -5,9 +5,9 @@
 //! which stay and are read through `upgrade`.
 
 use super::{
-    Answer, ApiKeyRow, Body, CustomerRow, IdentityRow, InvitationRow, KeyRing, KeyRow, LoggedFact,
-    PackedText, PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WaitingMail,
-    WrappedKey,
+    Answer, ApiKeyRow, Body, CustomerRow, FactorState, IdentityRow, InvitationRow, KeyRing, KeyRow,
+    LoggedFact, PackedText, PersonRow, Reservation, SecondFactorRow, SessionRow, Standing,
+    TokenHolder, TokenKind, TokenRow, WaitingMail, WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -439,6 +439,17 @@ fn ways_in_keep_their_bytes() {
     };
     let invitations = [("staff", InvitationRow { invitation, hash: [9; 32] })];
     check(1, include_str!("golden/invitation.v1.hex"), &invitations);
+}
+
+#[test]
+fn second_factors_and_sessions_keep_their_bytes() {
+    let factor = |state| SecondFactorRow { seed: Sealed::from_bytes(vec![7; 24]), state };
+    let on = FactorState::On { last_step: 56_666_667, recovery: vec![[9; 32], [8; 32]] };
+    let factors = [("pending", factor(FactorState::Pending)), ("on", factor(on))];
+    check(1, include_str!("golden/second_factor.v1.hex"), &factors);
+    let origin = Sealed::from_bytes(vec![7; 24]);
+    let sessions = [("used", SessionRow { origin, used_at: LATER })];
+    check(1, include_str!("golden/session.v1.hex"), &sessions);
 }
 
 fn scopes() -> Permissions {

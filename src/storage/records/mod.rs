@@ -30,7 +30,7 @@ mod staff;
 mod stock;
 mod tokens;
 
-pub use access::{ApiKeyRow, InvitationRow};
+pub use access::{ApiKeyRow, FactorState, InvitationRow, SecondFactorRow, SessionRow};
 pub use customer::CustomerRow;
 pub use event::LoggedFact;
 pub use idempotency::{Answer, Body, KeyRow};

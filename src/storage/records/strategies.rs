@@ -2,9 +2,9 @@
 //! the types promise and nothing more: states that no rule leads to must be kept as well.
 
 use super::{
-    Answer, ApiKeyRow, Body, CustomerRow, IdentityRow, InvitationRow, KeyRing, KeyRow, LoggedFact,
-    PackedText, PersonRow, Reservation, Standing, TokenHolder, TokenKind, TokenRow, WaitingMail,
-    WrappedKey,
+    Answer, ApiKeyRow, Body, CustomerRow, FactorState, IdentityRow, InvitationRow, KeyRing, KeyRow,
+    LoggedFact, PackedText, PersonRow, Reservation, SecondFactorRow, SessionRow, Standing,
+    TokenHolder, TokenKind, TokenRow, WaitingMail, WrappedKey,
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
@@ -596,6 +596,17 @@ prop_compose! {
 pub(super) fn invitation_rows() -> impl Strategy<Value = InvitationRow> {
     (invitations(), any::<[u8; 32]>())
         .prop_map(|(invitation, hash)| InvitationRow { invitation, hash })
+}
+
+pub(super) fn second_factor_rows() -> impl Strategy<Value = SecondFactorRow> {
+    let on = (any::<u64>(), vec(any::<[u8; 32]>(), 0..3))
+        .prop_map(|(last_step, recovery)| FactorState::On { last_step, recovery });
+    let state = prop_oneof![Just(FactorState::Pending), on];
+    (sealed(), state).prop_map(|(seed, state)| SecondFactorRow { seed, state })
+}
+
+pub(super) fn session_rows() -> impl Strategy<Value = SessionRow> {
+    (sealed(), times()).prop_map(|(origin, used_at)| SessionRow { origin, used_at })
 }
 
 prop_compose! {

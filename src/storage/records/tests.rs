@@ -3,7 +3,7 @@
 use super::strategies::*;
 use super::{
     ApiKeyRow, CustomerRow, IdentityRow, InvitationRow, KeyRing, KeyRow, LoggedFact, PackedText,
-    PersonRow, Reservation, TokenRow, WaitingMail,
+    PersonRow, Reservation, SecondFactorRow, SessionRow, TokenRow, WaitingMail,
 };
 use crate::domain::Address;
 use crate::domain::cart::Cart;
@@ -166,6 +166,16 @@ proptest! {
     }
 
     #[test]
+    fn a_second_factor_comes_back(value in second_factor_rows(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
+    fn a_session_comes_back(value in session_rows(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
     fn a_persons_key_comes_back(value in person_rows(), place: Index, byte: u8) {
         holds(value, place, byte)?;
     }
@@ -201,6 +211,8 @@ proptest! {
         withstands::<ApiKeyRow>(&bytes)?;
         withstands::<InvitationRow>(&bytes)?;
         withstands::<IdentityRow>(&bytes)?;
+        withstands::<SecondFactorRow>(&bytes)?;
+        withstands::<SessionRow>(&bytes)?;
         withstands::<PersonRow>(&bytes)?;
         withstands::<Contact>(&bytes)?;
         withstands::<Address>(&bytes)?;

@@ -12,8 +12,10 @@ use crate::domain::order::{Order, OrderEvent, RefundState};
 use crate::domain::pricing::tests::usd;
 use crate::domain::staff::{Role, Staff};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
-use crate::domain::{CartId, OrderId, PaymentId, Seq, Span};
-use crate::storage::records::{CustomerRow, KeyRow, Reservation};
+use crate::domain::{CartId, OrderId, PaymentId, Sealed, Seq, Span, Timestamp};
+use crate::storage::records::{
+    CustomerRow, FactorState, KeyRow, Reservation, SecondFactorRow, SessionRow,
+};
 use crate::storage::table::{
     entity_prefix, expiry_key, reservation_key, row_key, seq_key, timed_key,
 };
@@ -554,6 +556,21 @@ fn a_row_that_no_event_made_is_found() {
 }
 
 #[test]
+fn a_second_factor_of_nobody_is_found_and_so_is_a_login_without_a_name() {
+    let seed = Sealed::from_bytes((*b"sealed").into());
+    let factor = SecondFactorRow { seed: seed.clone(), state: FactorState::Pending }.to_bytes();
+    let of =
+        |town: &Town, member: [u8; 16]| town.plant(Table::SecondFactors, &member, Some(&factor));
+    check(|town| of(town, *town.staff.as_bytes()), &[]);
+    check(|town| of(town, [9; 16]), &[I6]);
+    check(|town| town.plant(Table::SecondFactors, b"rubbish", Some(&factor)), &[I6]);
+    let row = SessionRow { origin: seed, used_at: Timestamp::from_millis(0) }.to_bytes();
+    let key = |length| timed_key(Timestamp::from_millis(0), &vec![7; length]);
+    check(|town| town.plant(Table::Sessions, &key(16), Some(&row)), &[]);
+    check(|town| town.plant(Table::Sessions, &key(15), Some(&row)), &[I6]);
+}
+
+#[test]
 fn a_row_that_cannot_be_read_is_found() {
     for (table, key) in [
         (Table::Products, product("a")),
@@ -567,6 +584,10 @@ fn a_row_that_cannot_be_read_is_found() {
     check(|town| town.plant(Table::Customers, town.erased.as_bytes(), Some(RUBBISH)), &[I6]);
     check(|town| town.plant(Table::Tokens, b"token", Some(RUBBISH)), &[I6]);
     check(|town| town.plant(Table::Identities, b"identity", Some(RUBBISH)), &[I6]);
+    let session = |length| timed_key(Timestamp::from_millis(0), &vec![7; length]);
+    check(|town| town.plant(Table::Sessions, &session(16), Some(RUBBISH)), &[I6]);
+    let member = |town: &Town| town.staff.as_bytes().to_vec();
+    check(|town| town.plant(Table::SecondFactors, &member(town), Some(RUBBISH)), &[I6]);
     for table in [Table::Carts, Table::Staff, Table::Customers, Table::Mails] {
         check(|town| town.plant(table, b"rubbish", Some(RUBBISH)), &[I6]);
     }

@@ -12,6 +12,12 @@ pub struct LoginBody {
     pub email: String,
     #[schema(min_length = 1, max_length = 128, format = Password)]
     pub password: String,
+    /// The code that the second factor shows now, for members of staff who have one.
+    #[schema(min_length = 1, max_length = 16, example = "492039")]
+    pub totp: Option<String>,
+    /// In place of `totp`, one of the codes for the day on which the device is lost.
+    #[schema(min_length = 1, max_length = 64)]
+    pub recovery_code: Option<String>,
 }
 
 impl Input for LoginBody {}

@@ -15,6 +15,8 @@ pub mod order;
 pub mod payment;
 pub mod product;
 pub mod search;
+pub mod second_factor;
+pub mod session;
 pub mod staff;
 pub mod user;
 
