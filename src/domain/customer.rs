@@ -26,6 +26,8 @@ pub struct Account {
     /// Whose key the profile is under.
     pub person: PersonId,
     pub profile: Sealed,
+    /// Who they were as guests: whatever these bought is theirs.
+    pub claimed: Vec<PersonId>,
     /// When it was proven that the customer reads mail to the address in the profile.
     pub verified_at: Option<Timestamp>,
     pub registered_at: Timestamp,
@@ -43,6 +45,8 @@ pub enum CustomerCommand {
     ChangePassword,
     ChangeProfile(Sealed),
     ChangeAddresses(Sealed),
+    /// These guests were the customer.
+    Claim(Vec<PersonId>),
     Erase,
 }
 
@@ -54,6 +58,7 @@ pub enum CustomerEvent {
     ProfileChanged { profile: Sealed, at: Timestamp },
     AddressesChanged { profile: Sealed, at: Timestamp },
     Erased { at: Timestamp },
+    Claimed { people: Vec<PersonId>, at: Timestamp },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,6 +100,12 @@ impl Customer {
             C::ChangePassword => vec![CustomerEvent::PasswordChanged { at }],
             C::ChangeProfile(profile) => vec![CustomerEvent::ProfileChanged { profile, at }],
             C::ChangeAddresses(profile) => vec![CustomerEvent::AddressesChanged { profile, at }],
+            C::Claim(mut people) => {
+                people.retain(|person| !account.is_some_and(|account| account.is(*person)));
+                people.sort_unstable();
+                people.dedup();
+                if people.is_empty() { vec![] } else { vec![CustomerEvent::Claimed { people, at }] }
+            }
             C::Erase => vec![CustomerEvent::Erased { at }],
         })
     }
@@ -105,6 +116,7 @@ impl Customer {
             return Some(Customer::Active(Account {
                 person: *person,
                 profile: profile.clone(),
+                claimed: vec![],
                 verified_at: None,
                 registered_at: *at,
                 updated_at: *at,
@@ -121,6 +133,10 @@ impl Customer {
             CustomerEvent::ProfileChanged { profile, at }
             | CustomerEvent::AddressesChanged { profile, at } => {
                 (account.profile, account.updated_at) = (profile.clone(), *at);
+            }
+            CustomerEvent::Claimed { people, at } => {
+                account.claimed.extend(people);
+                account.updated_at = *at;
             }
             CustomerEvent::Erased { at } => {
                 let registered_at = account.registered_at;
@@ -149,6 +165,15 @@ impl Customer {
 impl Account {
     pub fn is_verified(&self) -> bool {
         self.verified_at.is_some()
+    }
+
+    /// Everybody whom the customer is or was, themselves first.
+    pub fn people(&self) -> impl Iterator<Item = PersonId> {
+        std::iter::once(self.person).chain(self.claimed.iter().copied())
+    }
+
+    fn is(&self, person: PersonId) -> bool {
+        self.people().any(|own| own == person)
     }
 }
 
@@ -200,6 +225,17 @@ mod tests {
     }
 
     #[test]
+    fn a_guest_is_claimed_once() {
+        let (own, guest) = (PersonId::from_bytes([1; 16]), PersonId::from_bytes([2; 16]));
+        let claim = || CustomerCommand::Claim(vec![guest, own, guest]);
+        let customer = after(&[registered(), claim()]);
+        let account = customer.account().unwrap();
+        assert_eq!(account.people().collect::<Vec<_>>(), [own, guest]);
+        assert_eq!(account.updated_at, LATER);
+        assert_eq!(Customer::decide(Some(&customer), claim(), LATER), Ok(vec![]));
+    }
+
+    #[test]
     fn of_an_erased_customer_two_times_are_left_and_nothing_more_happens() {
         let erased = after(&[registered(), CustomerCommand::Verify, CustomerCommand::Erase]);
         assert_eq!(erased, Customer::Erased { registered_at: NOON, erased_at: LATER });
@@ -210,6 +246,7 @@ mod tests {
             CustomerCommand::ChangePassword,
             CustomerCommand::ChangeProfile(sealed("eve")),
             CustomerCommand::ChangeAddresses(sealed("eve")),
+            CustomerCommand::Claim(vec![PersonId::from_bytes([2; 16])]),
         ] {
             assert_eq!(decide(command), Err(CustomerRejection::Erased { at: LATER }));
         }

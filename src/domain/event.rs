@@ -125,7 +125,8 @@ impl Fact {
                 CustomerEvent::Verified { .. }
                 | CustomerEvent::PasswordChanged { .. }
                 | CustomerEvent::ProfileChanged { .. }
-                | CustomerEvent::AddressesChanged { .. },
+                | CustomerEvent::AddressesChanged { .. }
+                | CustomerEvent::Claimed { .. },
             ) => "customer.updated",
             Fact::Customer(_, CustomerEvent::Erased { .. }) => "customer.erased",
             Fact::Mail(_, MailEvent::Wanted { .. }) => "mail.wanted",

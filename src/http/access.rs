@@ -13,7 +13,7 @@ use super::app::App;
 use super::problem::ApiError;
 use crate::actors::accounts;
 use crate::domain::permission::Permission;
-use crate::domain::{CartId, StaffId};
+use crate::domain::{CartId, PersonId, StaffId};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -119,6 +119,27 @@ impl FromRequestParts<App> for Member {
                 Err(ApiError::Forbidden { needs: "this is for members of staff".into() })
             }
         }
+    }
+}
+
+/// Whoever fills a cart or buys it.
+pub struct Shopper {
+    /// The scope for idempotency keys. All guests are one; a cart's id is in the path.
+    pub scope: String,
+    /// The customer under whose key it is kept who buys; `None` for a guest.
+    pub person: Option<PersonId>,
+}
+
+impl FromRequestParts<App> for Shopper {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Shopper, ApiError> {
+        let caller = &Admitted::of(parts)?.caller;
+        let person = match caller {
+            Caller::Customer(customer) => customer.person(),
+            Caller::Nobody | Caller::Cart(_) | Caller::Staff(_) | Caller::Key(_) => None,
+        };
+        Ok(Shopper { scope: caller.scope().unwrap_or_else(|| "guest".to_owned()), person })
     }
 }
 

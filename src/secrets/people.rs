@@ -40,6 +40,17 @@ impl People {
         table.remove(&person);
     }
 
+    /// Changes how somebody stands who is there.
+    pub fn stand(&self, person: PersonId, standing: Standing) {
+        if self.get(person).is_none_or(|own| own.standing == standing) {
+            return;
+        }
+        let mut table = self.table(person).write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = table.get_mut(&person) {
+            own.standing = standing;
+        }
+    }
+
     fn table(&self, person: PersonId) -> &RwLock<HashMap<PersonId, Person>> {
         let [.., last] = person.as_bytes();
         &self.tables[usize::from(*last) % TABLES]

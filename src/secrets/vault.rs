@@ -88,12 +88,30 @@ impl Vault {
         self.make(Standing::Guest, batch, now)
     }
 
+    /// Whether this is somebody who is known by one cart alone.
+    pub fn is_guest(&self, person: PersonId) -> bool {
+        self.0.people.get(person).is_some_and(|person| person.standing == Standing::Guest)
+    }
+
+    /// With `batch` a guest becomes somebody whom an account answers for: what their cart buys from
+    /// then on is not theirs by itself.
+    pub fn adopt(&self, guest: PersonId, batch: &mut Batch) {
+        if let Some(Person { key, standing: Standing::Guest }) = self.0.people.get(guest) {
+            let row = self.row(guest, &key, Standing::Regular);
+            batch.row(Table::People, guest.as_bytes().to_vec(), Some(row));
+        }
+    }
+
+    fn row(&self, person: PersonId, key: &Secret, standing: Standing) -> Vec<u8> {
+        let wrapped = key.wrapped(&self.0.shop.0, &person_context(person));
+        PersonRow::Known { wrapped: Sealed::from_bytes(wrapped), standing }.to_bytes()
+    }
+
     fn make(&self, standing: Standing, batch: &mut Batch, now: Timestamp) -> PersonId {
         let person = PersonId::new(now, rand::random());
         let key = Secret::random();
-        let wrapped = key.wrapped(&self.0.shop.0, &person_context(person));
-        let row = PersonRow::Known { wrapped: Sealed::from_bytes(wrapped), standing };
-        batch.row(Table::People, person.as_bytes().to_vec(), Some(row.to_bytes()));
+        let row = self.row(person, &key, standing);
+        batch.row(Table::People, person.as_bytes().to_vec(), Some(row));
         self.0.people.insert(person, Person { key, standing });
         person
     }
@@ -147,8 +165,11 @@ impl Vault {
 
     /// Drops the keys of persons that a batch was to make, where it is not handed over after all.
     pub fn take_back(&self, batch: &Batch) {
-        for person in made(batch) {
-            self.0.people.remove(person);
+        for (person, standing) in known(batch) {
+            // Of another standing, it was to be adopted, and was there before.
+            if self.0.people.get(person).is_some_and(|own| own.standing == standing) {
+                self.0.people.remove(person);
+            }
         }
     }
 
@@ -162,17 +183,19 @@ impl Vault {
     /// Forgets a guest of whom everything that counts was sealed anew under `heir`. Nobody else is
     /// forgotten by this: a cart may pass from one customer to another.
     pub fn pass_on(&self, guest: PersonId, heir: PersonId, batch: &mut Batch, now: Timestamp) {
-        let is_guest = |person: Person| person.standing == Standing::Guest;
-        if guest != heir && self.0.people.get(guest).is_some_and(is_guest) {
+        if guest != heir && self.is_guest(guest) {
             self.forget(guest, batch, now);
         }
     }
 
     /// Takes in what became of a batch: drops the keys that it destroyed, and those that it was to
-    /// make if it was refused. After a fault of the store nothing is known, so nothing is dropped.
+    /// make if it was refused; whom it adopted is a guest no more. After a fault of the store nothing is known, so nothing is dropped.
     pub fn settled(&self, batch: &Batch, outcome: &Result<Committed, CommitError>) {
         match outcome {
-            Ok(_) => forgotten(batch).for_each(|person| self.0.people.remove(person)),
+            Ok(_) => {
+                forgotten(batch).for_each(|person| self.0.people.remove(person));
+                known(batch).for_each(|(person, standing)| self.0.people.stand(person, standing));
+            }
             Err(CommitError::Conflict(_)) => self.take_back(batch),
             Err(CommitError::Unavailable) => {}
         }
@@ -192,9 +215,12 @@ pub fn forgotten(batch: &Batch) -> impl Iterator<Item = PersonId> {
         .filter_map(|(person, row)| matches!(row, PersonRow::Forgotten { .. }).then_some(person))
 }
 
-fn made(batch: &Batch) -> impl Iterator<Item = PersonId> {
-    people(batch)
-        .filter_map(|(person, row)| matches!(row, PersonRow::Known { .. }).then_some(person))
+/// The persons whose keys a batch makes or keeps, and how they stand then.
+fn known(batch: &Batch) -> impl Iterator<Item = (PersonId, Standing)> {
+    people(batch).filter_map(|(person, row)| match row {
+        PersonRow::Known { standing, .. } => Some((person, standing)),
+        PersonRow::Forgotten { .. } => None,
+    })
 }
 
 fn people(batch: &Batch) -> impl Iterator<Item = (PersonId, PersonRow)> {

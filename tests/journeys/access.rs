@@ -1,6 +1,6 @@
 //! Who may do what: every cell of the table of access, over HTTP, with real tokens.
 
-use crate::goods::text;
+use crate::goods::{fill, shelve, text, with_token};
 use crate::openapi::Document;
 use crate::testshop::TestShop;
 use mercat::actors::pools::Password;
@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 
 const ADMIN: &str = "admin@shop.example";
 const STAFF: &str = "staff@shop.example";
+const CUSTOMER: &str = "ada@example.com";
+const OTHER: &str = "eve@example.com";
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A fresh token of an account that is there.
@@ -30,10 +32,24 @@ async fn key(shop: &TestShop, scopes: impl Iterator<Item = Permission>) -> Strin
     text(&made, "token").to_owned()
 }
 
-/// The path with something in place of its parameters that names nothing.
-fn probe(row: &Row) -> String {
-    let segment = |part: &str| if part.starts_with('{') { "nothing" } else { part }.to_owned();
+/// The path with the customer's order in place of an order, and else with something that names
+/// nothing.
+fn probe(row: &Row, order: &str) -> String {
+    let segment = |part| match part {
+        "{orderId}" => order,
+        part if str::starts_with(part, "{") => "nothing",
+        part => part,
+    };
     row.path.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// An order that the customer placed.
+async fn order_of_the_customer(shop: &TestShop) -> String {
+    shelve(shop, &[("MUG", 1_250, 5)]).await;
+    let (cart, customer) = (fill(shop, &[("MUG", 1)]).await, login(shop, CUSTOMER).await);
+    let buy = shop.post(&format!("/v1/carts/{cart}/checkout")).bearer(&customer).key("one");
+    let placed = buy.json(with_token("tok_visa")).send().await.expect(201).json();
+    text(&placed, "orderId").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,24 +81,29 @@ async fn every_cell_of_the_table_is_what_it_says() {
     let shop = TestShop::open().await;
     let password = Password::from(PASSWORD.to_owned());
     shop.shop.accounts.create_staff(STAFF, password, Role::Staff).await.unwrap();
-    let askers = [
-        (Asker::Nobody, None),
-        (Asker::Staff, Some(STAFF)),
-        (Asker::Admin, Some(ADMIN)),
-        (Asker::KeyWithout, None),
-        (Asker::KeyWith, None),
-    ];
-    for (asker, email) in askers {
+    for email in [CUSTOMER, OTHER] {
+        let body = json!({ "email": email, "password": PASSWORD });
+        shop.post("/v1/auth/register").json(body).send().await.expect(202);
+    }
+    let order = order_of_the_customer(&shop).await;
+    for asker in Asker::ALL {
+        let email = match asker {
+            Asker::Customer => Some(CUSTOMER),
+            Asker::OtherCustomer => Some(OTHER),
+            Asker::Staff => Some(STAFF),
+            Asker::Admin => Some(ADMIN),
+            Asker::Nobody | Asker::KeyWithout | Asker::KeyWith => None,
+        };
         let mut token = None;
         for row in ROWS {
             if let (Some(email), None) = (email, &token) {
                 token = Some(login(&shop, email).await);
             }
-            if let (Asker::KeyWithout | Asker::KeyWith, Rule::May(scope)) = (asker, row.rule) {
+            if let (Asker::KeyWithout | Asker::KeyWith, Some(scope)) = (asker, row.rule.scope()) {
                 let has = |own: &Permission| (*own == scope) == (asker == Asker::KeyWith);
                 token = Some(key(&shop, Permission::all().filter(has)).await);
             }
-            let mut request = shop.request(row.method.parse().unwrap(), &probe(row));
+            let mut request = shop.request(row.method.parse().unwrap(), &probe(row, &order));
             if let Some(token) = &token {
                 request = request.bearer(token);
             }
@@ -92,10 +113,13 @@ async fn every_cell_of_the_table_is_what_it_says() {
             assert!(status < 500, "{place}");
             let refused = matches!(status, 401 | 403).then_some(status);
             match row.rule.cell(asker) {
-                // Nothing of that name is there, so it is nobody's.
+                // It is there, and somebody else's.
                 Cell::No(404) => assert_eq!(status, 404, "{place}"),
                 Cell::No(expected) => assert_eq!(refused, Some(expected), "{place}"),
                 Cell::Yes | Cell::Own => assert_eq!(refused, None, "{place}"),
+            }
+            if let (Rule::OwnOrCart(_), Cell::Yes | Cell::Own) = (row.rule, row.rule.cell(asker)) {
+                assert_eq!(status, 200, "{place}");
             }
             // A logout ends the login that it is sent with.
             if row.path == "/v1/auth/logout" && email.is_some() {

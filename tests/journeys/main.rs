@@ -26,6 +26,7 @@ mod oidc_provider;
 mod orders;
 #[cfg(feature = "oidc")]
 mod real_oidc;
+mod own;
 mod people;
 mod search;
 mod raw;

@@ -369,6 +369,9 @@ impl Walk<'_> {
         let access = self.step("POST /v1/auth/login", shop.post("/v1/auth/login").json(login), 200);
         let access = text(&access.await.json(), "accessToken").to_owned();
         self.own_account(&access).await;
+        let (claims, export) = ("/v1/users/me/claims", "/v1/users/me/export");
+        self.step(&format!("POST {claims}"), shop.post(claims).bearer(&access), 200).await;
+        self.step(&format!("GET {export}"), shop.get(export).bearer(&access), 200).await;
         self.looked_after(email).await;
         let erase = shop.delete("/v1/users/me").bearer(&access);
         self.step("DELETE /v1/users/me", erase.json(json!({ "password": PASSWORD })), 204).await;

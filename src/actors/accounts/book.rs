@@ -7,6 +7,7 @@
 use super::identities::Bonds;
 use super::token::TokenHash;
 use super::{AccountError, Caller, CustomerCaller, StaffCaller};
+use crate::domain::customer::Account;
 use crate::domain::profile::Profile;
 use crate::domain::staff::{Role, Staff};
 use crate::domain::{CustomerId, StaffId, Timestamp};
@@ -278,6 +279,7 @@ impl Book {
             customer: id,
             email: profile.email.as_str().into(),
             is_verified: row.customer.account().is_some_and(|account| account.is_verified()),
+            people: row.customer.account().into_iter().flat_map(Account::people).collect(),
         };
         let password_hash = row.password_hash.clone();
         let member = Member { caller: Caller::Customer(caller), password_hash };

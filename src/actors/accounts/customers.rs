@@ -10,7 +10,7 @@ use super::passwords::checked;
 use super::token::Token;
 use super::{AccountError, Accounts};
 use crate::actors::pools::Password;
-use crate::domain::customer::{Customer, CustomerCommand};
+use crate::domain::customer::{Account, Customer, CustomerCommand};
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::mail::{Addressee, MailKind};
 use crate::domain::profile::{Preference, Profile};
@@ -65,8 +65,6 @@ pub(super) struct Erasure {
     pub customer: CustomerId,
     /// The hash for which the password was found to be right.
     pub password_hash: Option<String>,
-    /// Whoever else they are: each order that they placed without logging in made a person.
-    pub others: Vec<PersonId>,
 }
 
 /// A customer's row as the store has it now, opened.
@@ -137,16 +135,15 @@ impl Accounts {
         self.ask(|reply| Message::ChangeAddresses { id, change, expected, reply }).await
     }
 
-    /// Destroys the keys of a customer and of `others`, whom they are too, and ends all logins.
+    /// Destroys the keys of a customer and of the guests whom they were, and ends all logins.
     pub async fn erase(
         &self,
         customer: CustomerId,
         password: Option<Password>,
-        others: Vec<PersonId>,
     ) -> Result<(), AccountError> {
         let holder = TokenHolder::Customer(customer);
         let password_hash = self.confirmed(holder, password).await?;
-        let erasure = Erasure { customer, password_hash, others };
+        let erasure = Erasure { customer, password_hash };
         self.ask(|reply| Message::Erase(erasure, reply)).await
     }
 }
@@ -294,19 +291,20 @@ impl Parts {
     }
 
     pub(super) async fn erase(&self, erasure: Erasure) -> Result<(), AccountError> {
-        let Erasure { customer: id, password_hash, others } = erasure;
+        let Erasure { customer: id, password_hash } = erasure;
         let holder = TokenHolder::Customer(id);
         let tokens = {
             let book = self.shared.book();
             book.check_password(holder, password_hash.as_deref())?;
             book.tokens_held(holder, None)
         };
-        let Loaded { version, row, person, .. } = self.loaded(id, None)?;
+        let Loaded { version, row, .. } = self.loaded(id, None)?;
         let (since, now) = (row.customer.registered_at(), self.now());
         let mut batch = Batch::new();
-        for person in others.into_iter().chain([person]) {
+        for person in row.customer.account().into_iter().flat_map(Account::people) {
             self.shared.vault.forget(person, &mut batch, now);
         }
+        self.shared.book().bonds.write_removal(holder, &mut batch);
         let customer = self.decided(id, Some(row.customer), CustomerCommand::Erase, &mut batch)?;
         let row = CustomerRow { customer, password_hash: None };
         batch.put(EntityKey::Customer(id), version, &row);
@@ -314,6 +312,7 @@ impl Parts {
         self.commit(batch).await?;
         self.shared.change(|book| {
             book.remove_tokens(&tokens);
+            book.bonds.remove(holder);
             book.remove(holder, since);
         });
         tracing::info!(customer.id = %id, "a customer was erased");

@@ -13,6 +13,7 @@ use crate::domain::identity::{
     AccountKind, Admission, Audience, Identity, IdentityRejection, Namesake,
 };
 use crate::domain::staff::Role;
+use crate::domain::{CustomerId, Timestamp};
 use crate::storage::codec::{CodecError, Stored};
 use crate::storage::records::{IdentityRow, TokenHolder};
 use crate::storage::table::{parse_timed_key, timed_key};
@@ -29,8 +30,14 @@ type IdentityHash = [u8; 32];
 #[derive(Default)]
 pub(super) struct Bonds {
     by_identity: HashMap<IdentityHash, TokenHolder>,
-    /// The issuers at which a holder has one.
-    issuers: HashMap<TokenHolder, Vec<String>>,
+    by_holder: HashMap<TokenHolder, Vec<Bond>>,
+}
+
+/// One identity of a holder.
+struct Bond {
+    issuer: String,
+    met_at: Timestamp,
+    identity: IdentityHash,
 }
 
 impl Bonds {
@@ -38,9 +45,9 @@ impl Bonds {
         let mut bonds = Bonds::default();
         let mut failed: Option<CodecError> = None;
         snapshot.scan(Table::Identities, &[], None, Direction::Forward, &mut |key, row| {
-            let hash = parse_timed_key(key).and_then(|(_, hash)| hash.try_into().ok());
-            match (hash, IdentityRow::from_bytes(row)) {
-                (Some(identity), Ok(row)) => bonds.add(identity, row),
+            let key = parse_timed_key(key).and_then(|(at, hash)| Some((at, hash.try_into().ok()?)));
+            match (key, IdentityRow::from_bytes(row)) {
+                (Some((met_at, identity)), Ok(row)) => bonds.add(identity, row, met_at),
                 (None, Ok(_)) => {}
                 (_, Err(error)) => {
                     failed = Some(error);
@@ -58,12 +65,35 @@ impl Bonds {
 
     /// Whether some identity at this issuer opens the holder's account.
     fn has(&self, holder: TokenHolder, issuer: &str) -> bool {
-        self.issuers.get(&holder).is_some_and(|own| own.iter().any(|own| own == issuer))
+        self.of(holder).any(|bond| bond.issuer == issuer)
     }
 
-    fn add(&mut self, identity: IdentityHash, row: IdentityRow) {
-        self.by_identity.insert(identity, row.holder);
-        self.issuers.entry(row.holder).or_default().push(row.issuer);
+    /// The issuers that open the holder's account.
+    pub fn issuers(&self, holder: TokenHolder) -> Vec<String> {
+        self.of(holder).map(|bond| bond.issuer.clone()).collect()
+    }
+
+    fn of(&self, holder: TokenHolder) -> impl Iterator<Item = &Bond> {
+        self.by_holder.get(&holder).into_iter().flatten()
+    }
+
+    fn add(&mut self, identity: IdentityHash, row: IdentityRow, met_at: Timestamp) {
+        let IdentityRow { holder, issuer } = row;
+        self.by_identity.insert(identity, holder);
+        self.by_holder.entry(holder).or_default().push(Bond { issuer, met_at, identity });
+    }
+
+    /// Puts the removal of all that opens this account into `batch`.
+    pub fn write_removal(&self, holder: TokenHolder, batch: &mut Batch) {
+        for bond in self.of(holder) {
+            batch.row(Table::Identities, timed_key(bond.met_at, &bond.identity), None);
+        }
+    }
+
+    pub fn remove(&mut self, holder: TokenHolder) {
+        for bond in self.by_holder.remove(&holder).into_iter().flatten() {
+            self.by_identity.remove(&bond.identity);
+        }
     }
 }
 
@@ -82,6 +112,11 @@ impl Accounts {
             None
         };
         self.ask(|reply| Message::SignIn { identity, audience, spare_hash, origin, reply }).await
+    }
+
+    /// The identity providers that open a customer's account.
+    pub fn issuers(&self, customer: CustomerId) -> Vec<String> {
+        self.shared.book().bonds.issuers(TokenHolder::Customer(customer))
     }
 
     /// Whether the identity or its address is known.
@@ -171,7 +206,7 @@ impl Parts {
         let mut batch = Batch::new();
         batch.row(Table::Identities, timed_key(now, &identity), Some(row.to_bytes()));
         self.commit(batch).await?;
-        self.shared.change(|book| book.bonds.add(identity, row));
+        self.shared.change(|book| book.bonds.add(identity, row, now));
         tracing::info!(issuer, "an identity opens an account from now on");
         Ok(())
     }

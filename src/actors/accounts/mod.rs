@@ -14,6 +14,7 @@ mod members;
 mod owner;
 mod register;
 mod staff;
+mod claims;
 mod customers;
 mod passwords;
 mod mailed;
@@ -45,7 +46,7 @@ use crate::domain::password::PasswordRejection;
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::profile::AddressRejection;
 use crate::domain::staff::{Role, is_email};
-use crate::domain::{ApiKeyId, CustomerId, Span, StaffId};
+use crate::domain::{ApiKeyId, CustomerId, PersonId, Span, StaffId};
 use crate::secrets::Vault;
 use crate::storage::records::TokenHolder;
 use crate::storage::{Committer, Store, StoreError};
@@ -165,6 +166,15 @@ pub struct CustomerCaller {
     pub email: Arc<str>,
     /// Whether it was proven that the customer reads mail to that address.
     pub is_verified: bool,
+    /// Everybody whom they are or were when they bought: themselves first.
+    pub people: Arc<[PersonId]>,
+}
+
+impl CustomerCaller {
+    /// Under whose key it is kept what they buy.
+    pub fn person(&self) -> Option<PersonId> {
+        self.people.first().copied()
+    }
 }
 
 impl Caller {

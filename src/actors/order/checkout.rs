@@ -317,8 +317,9 @@ fn refuse(
     step.out.replies.push(Reply::new(move |_| ask.send(Err(refusal))));
 }
 
-/// Seals what is known of the shopper under the key of whoever the request names, of whoever the
-/// cart knows, or of a new guest.
+/// Seals what is known of the shopper under the key of the customer whom the request names, of the
+/// guest whom the cart knows, or of a new guest. Nobody buys in a customer's name by knowing their
+/// cart alone.
 fn seal_contact(
     request: &CheckoutRequest,
     loan: &Loan,
@@ -329,7 +330,7 @@ fn seal_contact(
 ) -> Result<PersonId, Forgotten> {
     let vault = &step.env.vault;
     let of_cart = loan.cart.recipient.as_deref().map(|to| to.person);
-    let person = request.person.or(of_cart.filter(|person| vault.knows(*person)));
+    let person = request.person.or(of_cart.filter(|person| vault.is_guest(*person)));
     let person = person.unwrap_or_else(|| vault.new_guest(batch, step.now));
     placed.recipient.person = person;
     placed.recipient.sealed = vault.seal_record(person, contact)?;

@@ -40,6 +40,8 @@ pub struct OrderSummary {
 /// `from` is inclusive and `to` exclusive, by when the order was placed.
 #[derive(Clone, Debug, Default)]
 pub struct OrderFilter {
+    /// Placed by one of these.
+    pub people: Option<Arc<[PersonId]>>,
     pub status: Option<OrderStatus>,
     pub email: Option<String>,
     pub from: Option<Timestamp>,
@@ -62,6 +64,7 @@ struct Books {
     paid: OrdSet<Place>,
     cancelled: OrdSet<Place>,
     emails: OrdSet<(EmailMark, Place)>,
+    people: OrdSet<(PersonId, Place)>,
     skus: OrdSet<(Sku, Place)>,
     highest_number: Option<u64>,
 }
@@ -86,6 +89,29 @@ impl Orders {
     pub fn list(&self, filter: &OrderFilter, page: Page) -> (usize, Vec<Arc<OrderSummary>>) {
         let email = filter.email.as_deref().map(|email| self.mark(email));
         self.books.load().list(filter, email, page)
+    }
+
+    /// Guests of whom nothing is known but orders under this address: they may be claimed by
+    /// whoever reads its mail. At most `most` of them, those who bought last.
+    pub fn guests_of(&self, email: &str, most: usize) -> Vec<PersonId> {
+        let (books, mark) = (self.books.load(), self.mark(email));
+        let theirs = books.emails.range(range_of(mark)).rev().filter_map(|(_, place)| {
+            let person = books.orders.get(place)?.person;
+            self.vault.is_guest(person).then_some(person)
+        });
+        let (mut guests, mut seen) = (Vec::new(), HashSet::new());
+        for person in theirs.filter(|person| seen.insert(*person)) {
+            let mut orders = books.people.range(range_of(person));
+            let is_same =
+                |place| books.orders.get(place).is_some_and(|own| own.email == Some(mark));
+            if orders.all(|(_, place)| is_same(place)) {
+                guests.push(person);
+            }
+            if guests.len() == most {
+                break;
+            }
+        }
+        guests
     }
 
     pub fn len(&self) -> usize {
@@ -122,8 +148,9 @@ impl Orders {
             return;
         }
         let mut books = Books::clone(&self.books.load());
-        let theirs = books.orders.iter().filter(|(_, order)| people.contains(&order.person));
-        let theirs: Vec<_> = theirs.map(|(place, order)| (*place, Arc::clone(order))).collect();
+        let theirs = people.iter().flat_map(|person| books.people.range(range_of(*person)));
+        let theirs = theirs.filter_map(|(_, place)| Some((*place, books.at(place)?)));
+        let theirs: Vec<_> = theirs.collect();
         for (place, order) in theirs {
             if let Some(mark) = order.email {
                 books.emails.remove(&(mark, place));
@@ -141,6 +168,12 @@ impl Orders {
         mark.copy_from_slice(&digest.finalize()[..16]);
         mark
     }
+}
+
+/// All that is kept for one of something.
+fn range_of<T: Copy>(one: T) -> std::ops::RangeInclusive<(T, Place)> {
+    let last = (Timestamp::from_millis(i64::MAX), OrderId::from_bytes([0xff; 16]));
+    (one, (Timestamp::from_millis(i64::MIN), FIRST))..=(one, last)
 }
 
 impl Books {
@@ -191,6 +224,7 @@ impl Books {
                 skus.push(sku);
             }
         }
+        self.people.insert((placed.recipient.person, place));
         self.of_status_mut(status).insert(place);
         self.highest_number = self.highest_number.max(Some(placed.number));
         self.orders.insert(place, Arc::new(summary(email, skus.into())));
@@ -208,16 +242,22 @@ impl Books {
             return (0, vec![]);
         }
         let all_time = filter.from.is_none() && filter.to.is_none();
+        if let Some(people) = &filter.people {
+            let own = people.iter().flat_map(|own| self.people.range((*own, from)..(*own, to)));
+            let mut places: Vec<&Place> = own.map(|(_, place)| place).collect();
+            places.sort_unstable_by(|one, other| other.cmp(one));
+            return self.pick(places.into_iter(), filter, email, page);
+        }
         if let Some(mark) = email {
             let places = self.emails.range((mark, from)..(mark, to)).rev();
-            return self.pick(places.map(|(_, place)| place), filter, page);
+            return self.pick(places.map(|(_, place)| place), filter, None, page);
         }
         let picked = match filter {
             OrderFilter { sku: Some(sku), .. } => {
                 let range = (sku.clone(), from)..(sku.clone(), to);
                 let places = self.skus.range(range).rev().map(|(_, place)| place);
                 let rest = OrderFilter { sku: None, ..filter.clone() };
-                return self.pick(places, &rest, page);
+                return self.pick(places, &rest, None, page);
             }
             OrderFilter { status: Some(status), .. } => self.of_status(*status),
             OrderFilter { .. } => {
@@ -226,7 +266,7 @@ impl Books {
                     let summaries = range.rev().skip(page.offset).take(page.limit);
                     return (self.orders.len(), summaries.map(|(_, own)| own.clone()).collect());
                 }
-                return self.pick(range.rev().map(|(place, _)| place), filter, page);
+                return self.pick(range.rev().map(|(place, _)| place), filter, None, page);
             }
         };
         let rest = OrderFilter { status: None, ..filter.clone() };
@@ -234,24 +274,26 @@ impl Books {
             let places = picked.iter().rev().skip(page.offset).take(page.limit);
             return (picked.len(), places.filter_map(|place| self.at(place)).collect());
         }
-        self.pick(picked.range(from..to).rev(), &rest, page)
+        self.pick(picked.range(from..to).rev(), &rest, None, page)
     }
 
-    /// Counts all places whose order meets the rest of the filter, and keeps the page. The times
-    /// were looked to already.
+    /// Counts all places whose order meets the rest of the filter, and keeps the page. Times and
+    /// people were looked to already.
     fn pick<'a>(
         &self,
         places: impl Iterator<Item = &'a Place>,
         rest: &OrderFilter,
+        email: Option<EmailMark>,
         page: Page,
     ) -> (usize, Vec<Arc<OrderSummary>>) {
-        let by_itself = rest.status.is_none() && rest.sku.is_none();
+        let by_itself = rest.status.is_none() && rest.sku.is_none() && email.is_none();
         let mut total = 0;
         let mut kept = Vec::with_capacity(page.limit.min(128));
         for place in places {
             let holds = by_itself
                 || self.orders.get(place).is_some_and(|order| {
                     rest.status.is_none_or(|status| order.status == status)
+                        && (email.is_none() || order.email == email)
                         && rest.sku.as_ref().is_none_or(|sku| order.skus.contains(sku))
                 });
             if !holds {

@@ -11,7 +11,7 @@ use crate::domain::order::{CancelReason, Collected, OrderEvent, OrderStatus};
 use crate::domain::recipient::tests::contact;
 use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::stock::{Change as StockChange, Movement, StockEvent};
-use crate::domain::{Money, ProductId, Timestamp};
+use crate::domain::{Money, PersonId, ProductId, Timestamp};
 use crate::secrets::{ShopKey, Vault};
 use crate::storage::memory::{Fault, MemoryStore};
 use proptest::prelude::*;
@@ -217,6 +217,7 @@ proptest! {
         from in prop::option::of(0i64..6),
         to in prop::option::of(0i64..6),
         wanted in prop::option::of(0u8..4),
+        people in prop::option::of(prop::collection::hash_set(0usize..30, 0..10)),
         offset in 0usize..10,
         limit in 0usize..10,
     ) {
@@ -233,7 +234,11 @@ proptest! {
             }
             all.push((id, order.unwrap(), MAILS[email]));
         }
+        let person = |n: usize| all.get(n).map(|(_, order, _): &(_, Order, _)| order.placed.recipient.person);
+        let people: Option<Vec<PersonId>> =
+            people.map(|numbers| numbers.into_iter().filter_map(person).collect());
         let filter = OrderFilter {
+            people: people.clone().map(Into::into),
             status,
             email: email.map(str::to_owned),
             from: from.map(at),
@@ -242,6 +247,7 @@ proptest! {
         };
         all.retain(|(_, order, own)| {
             status.is_none_or(|status| order.status() == status)
+                && people.as_ref().is_none_or(|own| own.contains(&order.placed.recipient.person))
                 && email.is_none_or(|email| email.to_lowercase() == own.to_lowercase())
                 && filter.from.is_none_or(|from| from <= order.placed.placed_at)
                 && filter.to.is_none_or(|to| order.placed.placed_at < to)

@@ -70,6 +70,7 @@ impl Asker {
                 customer: CustomerId::from_bytes([1; 16]),
                 email: "".into(),
                 is_verified: true,
+                people: [].into(),
             }),
             Asker::Staff => Caller::Staff(staff(Role::Staff)),
             Asker::Admin => Caller::Staff(staff(Role::Admin)),
@@ -82,12 +83,15 @@ impl Asker {
 impl Rule {
     /// What the rule says to somebody who asks for something that belongs to the customer.
     pub fn cell(self, asker: Asker) -> Cell {
-        let is_owned = matches!(self, Rule::Own(_) | Rule::OwnOrCart(_));
+        let is_owned = matches!(self, Rule::OwnOrCart(_));
         match (self.admits(&asker.example()), asker) {
             (Err(refusal), _) => Cell::No(refusal.status().as_u16()),
             (Ok(()), Asker::OtherCustomer) if is_owned => Cell::No(404),
             (Ok(()), Asker::Customer) if is_owned => Cell::Own,
             (Ok(()), _) if matches!(self, Rule::LoggedIn | Rule::Customer | Rule::Member) => {
+                Cell::Own
+            }
+            (Ok(()), Asker::Customer | Asker::OtherCustomer) if matches!(self, Rule::Own(_)) => {
                 Cell::Own
             }
             (Ok(()), _) => Cell::Yes,
@@ -102,7 +106,7 @@ impl Rule {
             Rule::LoggedIn => "whoever is logged in".into(),
             Rule::Customer => "customers".into(),
             Rule::Member => "members of staff".into(),
-            Rule::Own(permission) => format!("its customer, `{}`", permission.name()),
+            Rule::Own(permission) => format!("customers, `{}`", permission.name()),
             Rule::OwnOrCart(permission) => {
                 format!("its customer, its cart's guest, `{}`", permission.name())
             }
@@ -167,9 +171,12 @@ mod tests {
         let cells = Asker::ALL.map(|asker| closed.cell(asker));
         let no = Cell::No(403);
         assert_eq!(cells, [Cell::No(401), no, no, no, Cell::Yes, no, Cell::Yes]);
-        let own = Rule::Own(Permission::OrdersRead);
+        let own = Rule::OwnOrCart(Permission::OrdersRead);
         let cells = Asker::ALL.map(|asker| own.cell(asker));
         let (yes, not_theirs) = (Cell::Yes, Cell::No(404));
         assert_eq!(cells, [Cell::No(401), Cell::Own, not_theirs, yes, yes, no, yes]);
+        let list = Rule::Own(Permission::OrdersRead);
+        let cells = Asker::ALL.map(|asker| list.cell(asker));
+        assert_eq!(cells, [Cell::No(401), Cell::Own, Cell::Own, yes, yes, no, yes]);
     }
 }

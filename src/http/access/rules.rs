@@ -5,7 +5,7 @@ use super::Caller;
 use crate::domain::permission::Permission;
 use crate::http::problem::ApiError;
 use Permission as P;
-use Rule::{Customer, Key, LoggedIn, May, Member, Open, OwnOrCart, Public};
+use Rule::{Customer, Key, LoggedIn, May, Member, Open, Own, OwnOrCart, Public};
 use std::collections::HashMap;
 
 /// Who may call a route.
@@ -23,9 +23,9 @@ pub enum Rule {
     Customer,
     /// Members of staff, for what is their own.
     Member,
-    /// A customer what is their own, and with the permission everything.
+    /// A list: customers see in it what is their own, and with the permission it is of everything.
     Own(Permission),
-    /// As [`Rule::Own`], and the guest whose cart became it.
+    /// Its customer, the guest whose cart became it, and everything with the permission.
     OwnOrCart(Permission),
     /// Members of staff and API keys that have the permission.
     May(Permission),
@@ -90,7 +90,7 @@ pub const ROWS: &[Row] = &[
     row("DELETE", "/v1/carts/{cartId}/discount-codes", Key),
     row("POST", "/v1/carts/{cartId}/checkout", Key),
     // Orders.
-    row("GET", "/v1/orders", May(P::OrdersRead)),
+    row("GET", "/v1/orders", Own(P::OrdersRead)),
     row("GET", "/v1/orders/{orderId}", OwnOrCart(P::OrdersRead)),
     row("GET", "/v1/orders/{orderId}/events", OwnOrCart(P::OrdersRead)),
     row("POST", "/v1/orders/{orderId}/cancel", May(P::OrdersRefund)),
@@ -132,7 +132,9 @@ pub const ROWS: &[Row] = &[
     row("POST", "/v1/users/me/totp", Member),
     row("POST", "/v1/users/me/totp/confirm", Member),
     row("POST", "/v1/users/me/totp/remove", Member),
+    row("GET", "/v1/users/me/export", Customer),
     row("POST", "/v1/users/me/verification", Customer),
+    row("POST", "/v1/users/me/claims", Customer),
     row("GET", "/v1/users/me/addresses", Customer),
     row("POST", "/v1/users/me/addresses", Customer),
     row("GET", "/v1/users/me/addresses/{addressId}", Customer),
@@ -155,6 +157,21 @@ pub const ROWS: &[Row] = &[
 ];
 
 impl Rule {
+    /// The permission that opens everything there, if one does.
+    pub fn scope(self) -> Option<Permission> {
+        match self {
+            Rule::May(permission) | Rule::Own(permission) | Rule::OwnOrCart(permission) => {
+                Some(permission)
+            }
+            Rule::Open
+            | Rule::Public
+            | Rule::Key
+            | Rule::LoggedIn
+            | Rule::Customer
+            | Rule::Member => None,
+        }
+    }
+
     /// Whether a caller may come in at all. What is whose is then the handler's to see.
     pub fn admits(self, caller: &Caller) -> Result<(), ApiError> {
         let (permission, is_owned, is_carts) = match self {

@@ -6,6 +6,7 @@ use super::dto::auth::{
     VerifyBody,
 };
 use super::dto::second_factor::second_factor;
+use super::users::claims;
 use crate::actors::accounts::throttle::Try;
 use crate::actors::accounts::{AccountError, Grant, LoginWith, Origin};
 use crate::actors::pools::Password;
@@ -53,13 +54,17 @@ async fn register(State(app): State<App>, body: Body<RegisterBody>) -> Result<Re
 
 /// Verify an e-mail address with the token that was mailed to it.
 ///
-/// Each token is good once and for a day.
+/// Each token is good once and for a day. What was bought under the address without an account is
+/// among the account's orders from then on.
 #[utoipa::path(post, path = "/v1/auth/verify", tag = "Access", request_body = VerifyBody,
     responses((status = 204), (status = 401, description = "`invalid_token`", body = ProblemSchema, content_type = "application/problem+json")))]
 async fn verify(State(app): State<App>, body: Body<VerifyBody>) -> Result<Response, ApiError> {
-    let accounts = app.shop.accounts.clone();
-    let verified = detached(async move { accounts.verify(&body.value.token).await }).await;
-    verified.map(|_| StatusCode::NO_CONTENT.into_response()).map_err(problem)
+    let verified = detached(async move {
+        let proven = app.shop.accounts.verify(&body.value.token).await?;
+        claims::on_proof(&app, &proven).await;
+        Ok(())
+    });
+    verified.await.map(|()| StatusCode::NO_CONTENT.into_response()).map_err(problem)
 }
 
 /// Ask for a mail to set a new password.
@@ -80,10 +85,14 @@ async fn forgot(State(app): State<App>, body: Body<ForgotBody>) -> Result<Respon
     responses((status = 204), (status = 401, description = "`invalid_token`", body = ProblemSchema, content_type = "application/problem+json")))]
 async fn reset(State(app): State<App>, body: Body<ResetBody>) -> Result<Response, ApiError> {
     let ResetBody { token, password } = body.value;
-    let accounts = app.shop.accounts.clone();
     let password = Password::from(password);
-    let done = detached(async move { accounts.reset(&token, password).await }).await;
-    done.map(|_| StatusCode::NO_CONTENT.into_response()).map_err(problem)
+    let done = detached(async move {
+        if let Some(proven) = app.shop.accounts.reset(&token, password).await? {
+            claims::on_proof(&app, &proven).await;
+        }
+        Ok(())
+    });
+    done.await.map(|()| StatusCode::NO_CONTENT.into_response()).map_err(problem)
 }
 
 /// Log in.

@@ -12,6 +12,7 @@ use crate::domain::cart::CartStatus;
 use crate::domain::order::Attempt;
 use crate::domain::pricing::PricingError;
 use crate::domain::{Address, CartId, Currency, Sku};
+use crate::http::access::Shopper;
 use crate::http::app::{App, Call};
 use crate::http::body::{Body, MaybeBody, Named, Pair};
 use crate::http::etag::{answer, versioned};
@@ -24,9 +25,6 @@ use axum::response::Response;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// All guests are one caller to idempotency keys; a cart's id is in the path.
-const SCOPE: &str = "guest";
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -49,6 +47,7 @@ pub fn routes() -> OpenApiRouter<App> {
     responses((status = 201, body = CartJson)))]
 async fn create(
     State(app): State<App>,
+    shopper: Shopper,
     call: Call,
     body: MaybeBody<CartCreate>,
 ) -> Result<Response, ApiError> {
@@ -57,7 +56,7 @@ async fn create(
     let currency = currency.as_deref().and_then(Currency::from_code);
     let items = items.iter().map(|item| Ok((sku("/items", &item.sku)?, item.quantity)));
     let request = CartRequest::Create { currency, items: items.collect::<Result<_, ApiError>>()? };
-    let attempt = call.attempt(SCOPE, &body.raw)?;
+    let attempt = call.attempt(&shopper.scope, &body.raw)?;
     let desk = app.shop.engine.desk.clone();
     let render = render(&app, &call, StatusCode::CREATED);
     carry_out(
@@ -117,13 +116,14 @@ async fn delete(
     responses((status = 200, body = CartJson)))]
 async fn add_item(
     State(app): State<App>,
+    shopper: Shopper,
     call: Call,
     Named(id): Named<CartId>,
     body: Body<ItemAdd>,
 ) -> Result<Response, ApiError> {
     let sku = sku("/sku", &body.value.sku)?;
     let request = CartRequest::AddItem { sku, quantity: body.value.quantity };
-    let attempt = call.attempt(SCOPE, &body.raw)?;
+    let attempt = call.attempt(&shopper.scope, &body.raw)?;
     ask(&app, &call, id, request, attempt).await
 }
 
@@ -159,12 +159,13 @@ async fn remove_item(
     responses((status = 200, body = CartJson)))]
 async fn set_shipping_address(
     State(app): State<App>,
+    shopper: Shopper,
     call: Call,
     Named(id): Named<CartId>,
     body: Body<AddressJson>,
 ) -> Result<Response, ApiError> {
-    let request =
-        CartRequest::SetShippingAddress { address: Box::new(body.value.into()), person: None };
+    let (address, person) = (Box::new(body.value.into()), shopper.person);
+    let request = CartRequest::SetShippingAddress { address, person };
     ask(&app, &call, id, request, None).await
 }
 
@@ -235,19 +236,20 @@ async fn remove_discount_code(
 
 /// Buy a cart.
 ///
-/// All lines or none. 409 `out_of_stock` names each short SKU and leaves the cart open; 402
+/// What a customer buys who is logged in is among their orders. All lines or none. 409 `out_of_stock` names each short SKU and leaves the cart open; 402
 /// `payment_declined` gives the stock back and leaves the cart open.
 #[utoipa::path(post, path = "/v1/carts/{cartId}/checkout", tag = "Orders", request_body = Checkout,
     params(("cartId" = String, Path), ("Idempotency-Key" = String, Header, description = "Required: names this attempt, however often it is sent")),
     responses((status = 201, body = super::dto::order::OrderJson), (status = 402, description = "`payment_declined`", body = crate::http::problem::ProblemSchema, content_type = "application/problem+json")))]
 async fn checkout(
     State(app): State<App>,
+    shopper: Shopper,
     call: Call,
     Named(cart): Named<CartId>,
     body: Body<Checkout>,
 ) -> Result<Response, ApiError> {
-    let attempt = call.required_attempt(SCOPE, &body.raw)?;
-    let request = checkout_request(&app, cart, body.value)?;
+    let attempt = call.required_attempt(&shopper.scope, &body.raw)?;
+    let request = checkout_request(&app, shopper, cart, body.value)?;
     let desk = app.shop.engine.desk.clone();
     let render = checkout_render(call.path().to_owned());
     carry_out(&app, Some(attempt), render, move |keyed| async move {
@@ -256,7 +258,12 @@ async fn checkout(
     .await
 }
 
-fn checkout_request(app: &App, cart: CartId, body: Checkout) -> Result<CheckoutRequest, ApiError> {
+fn checkout_request(
+    app: &App,
+    shopper: Shopper,
+    cart: CartId,
+    body: Checkout,
+) -> Result<CheckoutRequest, ApiError> {
     let name = &body.payment.provider;
     let providers = &app.shop.env.providers;
     let provider = providers.get(name).ok_or_else(|| {
@@ -271,7 +278,7 @@ fn checkout_request(app: &App, cart: CartId, body: Checkout) -> Result<CheckoutR
     }
     Ok(CheckoutRequest {
         cart,
-        person: None,
+        person: shopper.person,
         email: body.email,
         shipping_address: body.shipping_address.map(Address::from),
         billing_address: body.billing_address.map(Address::from),

@@ -1,4 +1,5 @@
-//! Orders. Staff see all of them; a guest sees the one that a cart became, by the cart's id.
+//! Orders. Staff see all of them, a customer their own, and a guest the one that a cart became, by
+//! the cart's id.
 
 use super::dto::event::EventJson;
 use super::dto::order::{Cancel, OrderJson};
@@ -6,7 +7,7 @@ use crate::actors::ask::{Render, RenderedAnswer};
 use crate::actors::order::{ChangeRefusal, OrderChange, OrderView};
 use crate::actors::reads::{OrderFilter, Page};
 use crate::domain::order::{Attempt, Order, OrderStatus};
-use crate::domain::{OrderId, PaymentId};
+use crate::domain::{OrderId, PaymentId, PersonId};
 use crate::http::access::{Caller, Staff};
 use crate::http::app::{App, Call};
 use crate::http::body::{MaybeBody, Named, Pair, Params};
@@ -64,12 +65,14 @@ struct OrderQuery {
 }
 
 /// List orders, newest first.
+///
+/// Customers see their own, staff those of everybody.
 #[utoipa::path(get, path = "/v1/orders", tag = "Orders", params(OrderQuery),
     security(("bearer" = [])),
     responses((status = 200, body = List<OrderJson>)))]
 async fn list(
     State(app): State<App>,
-    _staff: Staff,
+    caller: Caller,
     call: Call,
     Params(query): Params<OrderQuery>,
 ) -> Result<Response, ApiError> {
@@ -77,7 +80,13 @@ async fn list(
     // A status that no order can have yet finds none.
     let known = |name: &str| OrderStatus::ALL.into_iter().find(|status| status.name() == name);
     let status = query.status.as_deref().map(known);
+    let people = match caller {
+        Caller::Customer(customer) => Some(customer.people),
+        Caller::Staff(_) | Caller::Key(_) => None,
+        Caller::Nobody | Caller::Cart(_) => return Err(ApiError::Unauthenticated),
+    };
     let filter = OrderFilter {
+        people,
         status: status.flatten(),
         email: query.email,
         from: query.from.map(|time| time.0),
@@ -103,7 +112,8 @@ async fn list(
 
 /// See an order.
 ///
-/// For staff, and for the guest whose cart became it: the cart's id is sent as the bearer token.
+/// For staff, for the customer who placed it, and for the guest whose cart became it: the cart's id is
+/// sent as the bearer token.
 #[utoipa::path(get, path = "/v1/orders/{orderId}", tag = "Orders", params(("orderId" = String, Path)),
     security(("bearer" = [])),
     responses((status = 200, body = OrderJson), (status = 304)))]
@@ -227,6 +237,21 @@ pub fn rendered_order(status: StatusCode, view: &OrderView) -> RenderedAnswer {
     RenderedAnswer { about, ..rendered(status, view.version, location, &OrderJson::new(view)) }
 }
 
+/// All orders of these people, newest first, as they are shown.
+pub fn all_of(app: &App, people: Arc<[PersonId]>) -> Result<Vec<OrderJson>, ApiError> {
+    let filter = OrderFilter { people: Some(people), ..OrderFilter::default() };
+    let all = Page { offset: 0, limit: usize::MAX };
+    let (_, summaries) = app.shop.reads.orders.list(&filter, all);
+    let mut orders = Vec::with_capacity(summaries.len());
+    for summary in summaries {
+        let found = find(app, summary.id)?;
+        orders.extend(
+            found.map(|(version, order)| OrderJson::new(&view(app, summary.id, version, order))),
+        );
+    }
+    Ok(orders)
+}
+
 /// The order with whoever placed it.
 fn view(app: &App, id: OrderId, version: u64, order: Order) -> OrderView {
     OrderView::new(id, version, order, &app.shop.vault)
@@ -236,13 +261,15 @@ fn find(app: &App, id: OrderId) -> Result<Option<(u64, Order)>, ApiError> {
     app.shop.reads.order(id).map_err(|error| ApiError::fault(&error))
 }
 
-/// The order, for whoever may read it: staff, or the holder of the cart that became it.
+/// The order, for whoever may read it: staff, its customer, or the holder of the cart that became it.
 fn readable(app: &App, caller: &Caller, id: OrderId) -> Result<(u64, Order), ApiError> {
     let found = find(app, id)?;
     match caller {
         Caller::Nobody => return Err(ApiError::Unauthenticated),
         Caller::Cart(cart) => found.filter(|(_, order)| order.placed.cart == *cart),
-        Caller::Customer(_) => None,
+        Caller::Customer(customer) => {
+            found.filter(|(_, order)| customer.people.contains(&order.placed.recipient.person))
+        }
         Caller::Staff(_) | Caller::Key(_) => found,
     }
     .ok_or(ApiError::NotFound { what: "order" })

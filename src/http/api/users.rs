@@ -2,6 +2,8 @@
 //! a cache on the way.
 
 mod addresses;
+pub mod claims;
+mod export;
 mod me;
 
 use super::auth::problem;
@@ -29,6 +31,8 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(me::routes())
         .merge(addresses::routes())
+        .merge(claims::routes())
+        .merge(export::routes())
         .routes(routes!(list))
         .routes(routes!(show, update))
 }

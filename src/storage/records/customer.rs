@@ -40,6 +40,7 @@ struct AccountV1<'a> {
     person: [u8; 16],
     #[serde(borrow)]
     profile: BytesV1<'a>,
+    claimed: Vec<[u8; 16]>,
     verified_at: Option<TimeV1>,
     registered_at: TimeV1,
     updated_at: TimeV1,
@@ -72,6 +73,18 @@ pub enum CustomerEventV1<'a> {
     Erased {
         at: TimeV1,
     },
+    Claimed {
+        people: Vec<[u8; 16]>,
+        at: TimeV1,
+    },
+}
+
+fn stored(people: &[PersonId]) -> Vec<[u8; 16]> {
+    people.iter().map(|person| *person.as_bytes()).collect()
+}
+
+fn read(people: Vec<[u8; 16]>) -> Vec<PersonId> {
+    people.into_iter().map(PersonId::from_bytes).collect()
 }
 
 impl<'a> From<&'a CustomerRow> for CustomerRowV1<'a> {
@@ -80,6 +93,7 @@ impl<'a> From<&'a CustomerRow> for CustomerRowV1<'a> {
             Customer::Active(account) => CustomerV1::Active(AccountV1 {
                 person: *account.person.as_bytes(),
                 profile: (&account.profile).into(),
+                claimed: stored(&account.claimed),
                 verified_at: account.verified_at.map(Into::into),
                 registered_at: account.registered_at.into(),
                 updated_at: account.updated_at.into(),
@@ -99,6 +113,7 @@ impl From<CustomerRowV1<'_>> for CustomerRow {
             CustomerV1::Active(account) => Customer::Active(Account {
                 person: PersonId::from_bytes(account.person),
                 profile: account.profile.into(),
+                claimed: read(account.claimed),
                 verified_at: account.verified_at.map(Into::into),
                 registered_at: account.registered_at.into(),
                 updated_at: account.updated_at.into(),
@@ -131,6 +146,7 @@ impl<'a> From<&'a CustomerEvent> for CustomerEventV1<'a> {
                 V1::AddressesChanged { profile: profile.into(), at: (*at).into() }
             }
             E::Erased { at } => V1::Erased { at: (*at).into() },
+            E::Claimed { people, at } => V1::Claimed { people: stored(people), at: (*at).into() },
         }
     }
 }
@@ -154,6 +170,7 @@ impl From<CustomerEventV1<'_>> for CustomerEvent {
                 E::AddressesChanged { profile: profile.into(), at: at.into() }
             }
             V1::Erased { at } => E::Erased { at: at.into() },
+            V1::Claimed { people, at } => E::Claimed { people: read(people), at: at.into() },
         }
     }
 }

@@ -458,10 +458,11 @@ fn scopes() -> Permissions {
 
 #[test]
 fn customers_keep_their_bytes() {
-    let account = |verified_at| {
+    let account = |verified_at: Option<Timestamp>| {
         Customer::Active(Account {
             person: PERSON,
             profile: sealed(),
+            claimed: verified_at.map(|_| PERSON).into_iter().collect(),
             verified_at,
             registered_at: NOON,
             updated_at: LATER,
@@ -813,6 +814,7 @@ fn other_facts() -> Vec<(&'static str, Fact)> {
             "customer, addresses changed",
             customer(CustomerEvent::AddressesChanged { profile: sealed(), at: NOON }),
         ),
+        ("customer, claimed", customer(CustomerEvent::Claimed { people: vec![PERSON], at: NOON })),
         ("customer, erased", customer(CustomerEvent::Erased { at: NOON })),
         (
             "mail, wanted",

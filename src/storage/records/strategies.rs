@@ -627,11 +627,12 @@ prop_compose! {
     fn accounts()(
         person in person_ids(),
         profile in sealed(),
+        claimed in vec(person_ids(), 0..3),
         verified_at in of(times()),
         registered_at in times(),
         updated_at in times(),
     ) -> Account {
-        Account { person, profile, verified_at, registered_at, updated_at }
+        Account { person, profile, claimed, verified_at, registered_at, updated_at }
     }
 }
 
@@ -663,6 +664,8 @@ fn customer_events() -> impl Strategy<Value = CustomerEvent> {
         profiles().prop_map(|(profile, at)| CustomerEvent::ProfileChanged { profile, at }),
         profiles().prop_map(|(profile, at)| CustomerEvent::AddressesChanged { profile, at }),
         times().prop_map(|at| CustomerEvent::Erased { at }),
+        (vec(person_ids(), 0..3), times())
+            .prop_map(|(people, at)| CustomerEvent::Claimed { people, at }),
     ]
 }
 

@@ -210,7 +210,7 @@ async fn where_a_customer_logged_in_is_forgotten_with_them() {
     assert!(opened.is_ok());
     assert!(vault.open_for_shop(&row.origin, &context(session)).is_err());
     let password = "violet kettle orchard".to_owned().into();
-    rig.accounts.erase(id, Some(password), vec![]).await.unwrap();
+    rig.accounts.erase(id, Some(password)).await.unwrap();
     rig.sweep().await;
     assert_eq!(rig.rows(Table::Sessions), 0);
     assert!(vault.open(person, &context(session), &row.origin).is_err());

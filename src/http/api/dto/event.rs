@@ -278,6 +278,9 @@ fn customer(fact: &CustomerEvent) -> Value {
         CustomerEvent::PasswordChanged { .. } => json!({ "change": "password_changed" }),
         CustomerEvent::ProfileChanged { .. } => json!({ "change": "profile_changed" }),
         CustomerEvent::AddressesChanged { .. } => json!({ "change": "addresses_changed" }),
+        CustomerEvent::Claimed { people, .. } => {
+            json!({ "change": "orders_claimed", "guests": people.len() })
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Users: who they are, and what they change of it.
 
 use super::address::AddressJson;
+use super::order::OrderJson;
 
 use crate::actors::accounts::{CustomerView, ProfileChange, User};
 use crate::domain::profile::{AddressBook, Preference};
 use crate::domain::staff::Staff;
-use crate::domain::{Address, AddressId, StaffId};
+use crate::domain::{Address, AddressId, StaffId, Timestamp};
 use crate::http::body::Input;
 use crate::http::json::{Time, given};
 use serde::{Deserialize, Serialize};
@@ -233,5 +234,50 @@ impl AddressInput {
         let preference = if is_default { Preference::Default } else { Preference::AsBefore };
         let address = AddressJson { name, line1, line2, city, region, postal_code, country, phone };
         (address.into(), preference)
+    }
+}
+
+/// What became of a claim.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Claimed)]
+pub struct ClaimedJson {
+    /// How many orders are the customer's from now on that were nobody's before.
+    #[schema(example = 2)]
+    pub orders: usize,
+}
+
+/// All that the shop knows of a customer.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Export)]
+pub struct ExportJson {
+    pub exported_at: Time,
+    pub user: UserJson,
+    pub addresses: Vec<SavedAddressJson>,
+    /// The identity providers that open the account.
+    #[schema(example = json!(["https://id.example"]))]
+    pub identity_providers: Vec<String>,
+    /// All of them, newest first.
+    pub orders: Vec<OrderJson>,
+}
+
+impl ExportJson {
+    pub fn new(
+        customer: &CustomerView,
+        identity_providers: Vec<String>,
+        orders: Vec<OrderJson>,
+        now: Timestamp,
+    ) -> ExportJson {
+        let book = &customer.profile.addresses;
+        let address =
+            |(id, address): &(AddressId, Address)| SavedAddressJson::new(*id, address, book);
+        ExportJson {
+            exported_at: now.into(),
+            user: UserJson::from(customer),
+            addresses: book.entries().iter().map(address).collect(),
+            identity_providers,
+            orders,
+        }
     }
 }

@@ -95,8 +95,7 @@ async fn erase(
 ) -> Result<Response, ApiError> {
     let password = body.value.password.map(Password::from);
     let accounts = app.shop.accounts.clone();
-    let erased =
-        detached(async move { accounts.erase(customer.customer, password, vec![]).await }).await;
+    let erased = detached(async move { accounts.erase(customer.customer, password).await }).await;
     erased.map_err(|error| match error {
         AccountError::WrongCredentials => ApiError::invalid("/password", "is not the right one"),
         other => problem(other),
@@ -116,6 +115,7 @@ async fn verify_again(
     asked.map(|()| mail_wanted()).map_err(problem)
 }
 
+/// The account behind a login.
 fn own(accounts: &Accounts, caller: &Caller) -> Result<User, ApiError> {
     let id = match caller {
         Caller::Customer(customer) => customer.customer.to_string(),
