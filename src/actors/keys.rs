@@ -11,7 +11,6 @@
 
 use crate::domain::order::Attempt;
 use crate::domain::{OrderId, Span, Timestamp};
-use crate::storage::codec::CodecError;
 use crate::storage::records::{Answer, KeyRow};
 use crate::storage::table::{parse_timed_key, timed_key};
 use crate::storage::{Batch, Direction, Store, StoreError, Stored, Table};
@@ -137,33 +136,15 @@ impl Keys {
     /// Reads the keys of the last 24 hours, and older ones whose answers are still owed.
     pub fn load(store: Arc<dyn Store>, now: Timestamp) -> Result<Keys, StoreError> {
         let mut known = HashMap::new();
-        let mut failed: Option<CodecError> = None;
-        store.snapshot()?.scan(
-            Table::Idempotency,
-            &[],
-            None,
-            Direction::Forward,
-            &mut |key, row| {
-                let Some((first_used, key)) = parse(key) else { return ControlFlow::Continue(()) };
-                match KeyRow::from_bytes(row) {
-                    // Of a key that was used again after its time, the newest row comes last.
-                    Ok(row) => {
-                        if let Some(own) = Known::of(&row, first_used, now) {
-                            known.insert(key, own);
-                        }
-                        ControlFlow::Continue(())
-                    }
-                    Err(error) => {
-                        failed = Some(error);
-                        ControlFlow::Break(())
-                    }
-                }
-            },
-        )?;
-        match failed {
-            Some(error) => Err(error.into()),
-            None => Ok(Keys { known: Arc::new(Mutex::new(known)), store }),
-        }
+        store.snapshot()?.load_records(Table::Idempotency, &[], |key, row| {
+            // Of a key that was used again after its time, the newest row comes last.
+            if let Some((first_used, key)) = parse(key)
+                && let Some(own) = Known::of(&row, first_used, now)
+            {
+                known.insert(key, own);
+            }
+        })?;
+        Ok(Keys { known: Arc::new(Mutex::new(known)), store })
     }
 
     /// Says what to do with a request. Reads one row where there is an answer or a doubt, and nothing

@@ -114,23 +114,38 @@ impl dyn Snapshot + '_ {
         table: Table,
         mut each: impl FnMut(&[u8], u64, T),
     ) -> Result<(), StoreError> {
+        self.load_with(table, &[], decode_row, |key, (version, row)| each(key, version, row))
+    }
+
+    /// Every record of a table of anything else, in key order from `from` on.
+    pub fn load_records<T: Stored>(
+        &self,
+        table: Table,
+        from: &[u8],
+        each: impl FnMut(&[u8], T),
+    ) -> Result<(), StoreError> {
+        self.load_with(table, from, T::from_bytes, each)
+    }
+
+    /// Ends at the first row that cannot be read.
+    fn load_with<T>(
+        &self,
+        table: Table,
+        from: &[u8],
+        decode: impl Fn(&[u8]) -> Result<T, CodecError>,
+        mut each: impl FnMut(&[u8], T),
+    ) -> Result<(), StoreError> {
         let mut failed = None;
-        self.scan(
-            table,
-            &[],
-            None,
-            Direction::Forward,
-            &mut |key, bytes| match decode_row(bytes) {
-                Ok((version, row)) => {
-                    each(key, version, row);
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            },
-        )?;
+        self.scan(table, from, None, Direction::Forward, &mut |key, bytes| match decode(bytes) {
+            Ok(row) => {
+                each(key, row);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
 

@@ -2,6 +2,7 @@
 //! disk fails under it.
 
 use super::memory::{Fault, MemoryStore};
+use super::records::Reservation;
 use super::redb_store::{FILE_NAME, RedbStore};
 use super::*;
 use crate::domain::event::Fact;
@@ -496,4 +497,29 @@ fn a_store_that_stays_shut_refuses_at_once_and_opens_without_a_batch_once_it_can
     committer.submit(put(4, 0), 4);
     assert_eq!(outcomes.recv().unwrap(), (4, true));
     check(&*store);
+}
+
+#[test]
+fn records_are_read_from_a_key_on_and_a_damaged_one_is_an_error() {
+    let store = MemoryStore::new();
+    let reservation = Reservation { units: 2, expires_at: NOON };
+    for key in [b"a", b"b", b"c"] {
+        store.plant(Table::Reservations, key, Some(&reservation.to_bytes()));
+    }
+    let read = || {
+        let mut keys = Vec::new();
+        let snapshot = store.snapshot().unwrap();
+        let read = snapshot.load_records(Table::Reservations, b"b", |key, row: Reservation| {
+            assert_eq!(row, reservation);
+            keys.push(key.to_vec());
+        });
+        (keys, read)
+    };
+    let (keys, outcome) = read();
+    assert_eq!(keys, [b"b", b"c"]);
+    assert!(outcome.is_ok());
+    store.plant(Table::Reservations, b"b", Some(b"rubbish"));
+    let (keys, outcome) = read();
+    assert!(keys.is_empty());
+    assert!(matches!(outcome, Err(StoreError::Codec(_))), "{outcome:?}");
 }

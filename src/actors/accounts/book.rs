@@ -12,12 +12,11 @@ use crate::domain::profile::Profile;
 use crate::domain::staff::{Role, Staff};
 use crate::domain::{CustomerId, StaffId, Timestamp};
 use crate::secrets::Vault;
-use crate::storage::codec::{CodecError, Stored};
+use crate::storage::codec::Stored;
 use crate::storage::records::{CustomerRow, TokenHolder, TokenKind, TokenRow};
 use crate::storage::table::{parse_timed_key, timed_key};
-use crate::storage::{Batch, Direction, Snapshot, StoreError, Table};
+use crate::storage::{Batch, Snapshot, StoreError, Table};
 use std::collections::{BTreeSet, HashMap};
-use std::ops::ControlFlow;
 
 /// The random name of all tokens that come from one login; one that was mailed has its own.
 pub(super) type FamilyId = [u8; 16];
@@ -85,21 +84,14 @@ impl Book {
                 }
             }
         })?;
-        let mut failed: Option<CodecError> = None;
-        let from = timed_key(now, &[]);
-        snapshot.scan(Table::Tokens, &from, None, Direction::Forward, &mut |key, row| {
-            let hash = parse_timed_key(key).and_then(|(_, hash)| TokenHash::try_from(hash).ok());
-            match (hash, TokenRow::from_bytes(row)) {
-                (Some(hash), Ok(row)) => book.add_token(hash, row),
-                (None, Ok(_)) => {}
-                (_, Err(error)) => {
-                    failed = Some(error);
-                    return ControlFlow::Break(());
-                }
+        snapshot.load_records(Table::Tokens, &timed_key(now, &[]), |key, row| {
+            if let Some((_, hash)) = parse_timed_key(key)
+                && let Ok(hash) = hash.try_into()
+            {
+                book.add_token(hash, row);
             }
-            ControlFlow::Continue(())
         })?;
-        failed.map_or(Ok(book), |error| Err(error.into()))
+        Ok(book)
     }
 
     /// Whoever has that account.

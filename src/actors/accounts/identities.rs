@@ -14,13 +14,12 @@ use crate::domain::identity::{
 };
 use crate::domain::staff::Role;
 use crate::domain::{CustomerId, Timestamp};
-use crate::storage::codec::{CodecError, Stored};
+use crate::storage::codec::Stored;
 use crate::storage::records::{IdentityRow, TokenHolder};
 use crate::storage::table::{parse_timed_key, timed_key};
-use crate::storage::{Batch, Direction, Snapshot, StoreError, Table};
+use crate::storage::{Batch, Snapshot, StoreError, Table};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Names a subject at an issuer.
@@ -43,20 +42,14 @@ struct Bond {
 impl Bonds {
     pub fn load(snapshot: &dyn Snapshot) -> Result<Bonds, StoreError> {
         let mut bonds = Bonds::default();
-        let mut failed: Option<CodecError> = None;
-        snapshot.scan(Table::Identities, &[], None, Direction::Forward, &mut |key, row| {
-            let key = parse_timed_key(key).and_then(|(at, hash)| Some((at, hash.try_into().ok()?)));
-            match (key, IdentityRow::from_bytes(row)) {
-                (Some((met_at, identity)), Ok(row)) => bonds.add(identity, row, met_at),
-                (None, Ok(_)) => {}
-                (_, Err(error)) => {
-                    failed = Some(error);
-                    return ControlFlow::Break(());
-                }
+        snapshot.load_records(Table::Identities, &[], |key, row| {
+            if let Some((met_at, identity)) = parse_timed_key(key)
+                && let Ok(identity) = identity.try_into()
+            {
+                bonds.add(identity, row, met_at);
             }
-            ControlFlow::Continue(())
         })?;
-        failed.map_or(Ok(bonds), |error| Err(error.into()))
+        Ok(bonds)
     }
 
     fn holder(&self, identity: &IdentityHash) -> Option<TokenHolder> {

@@ -10,12 +10,11 @@ use super::throttle::{self, Tally, TooManyTries};
 use super::token::TokenHash;
 use crate::domain::staff::{ApiKey, Invitation};
 use crate::domain::{ApiKeyId, InvitationId, Span, StaffId, Timestamp};
-use crate::storage::codec::{CodecError, Stored};
+use crate::storage::codec::Stored;
 use crate::storage::records::{ApiKeyRow, InvitationRow, SecondFactorRow, SessionRow};
 use crate::storage::table::parse_timed_key;
-use crate::storage::{Batch, Direction, Snapshot, StoreError, Table};
+use crate::storage::{Batch, Snapshot, StoreError, Table};
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Wrong codes of a second factor in a row that are free, wherever they come from. Whoever tries one
@@ -79,14 +78,14 @@ impl HeldKey {
 impl Register {
     pub fn load(snapshot: &dyn Snapshot) -> Result<Register, StoreError> {
         let mut register = Register::default();
-        each(snapshot, Table::ApiKeys, |_, row: ApiKeyRow| register.add_key(row))?;
-        each(snapshot, Table::Invitations, |_, row: InvitationRow| register.add_invitation(row))?;
-        each(snapshot, Table::SecondFactors, |key, row| {
+        snapshot.load_records(Table::ApiKeys, &[], |_, row| register.add_key(row))?;
+        snapshot.load_records(Table::Invitations, &[], |_, row| register.add_invitation(row))?;
+        snapshot.load_records(Table::SecondFactors, &[], |key, row| {
             if let Ok(id) = key.try_into() {
                 register.set_factor(StaffId::from_bytes(id), row);
             }
         })?;
-        each(snapshot, Table::Sessions, |key, row: SessionRow| {
+        snapshot.load_records(Table::Sessions, &[], |key, row: SessionRow| {
             if let Some((made_at, family)) = parse_timed_key(key)
                 && let Ok(family) = family.try_into()
             {
@@ -243,31 +242,6 @@ impl Register {
     pub fn remove_invitation(&mut self, id: InvitationId) {
         self.invitations.retain(|_, own| own.id != id);
     }
-}
-
-fn each<T: Stored>(
-    snapshot: &dyn Snapshot,
-    table: Table,
-    mut take: impl FnMut(&[u8], T),
-) -> Result<(), StoreError> {
-    let mut failed: Option<CodecError> = None;
-    snapshot.scan(
-        table,
-        &[],
-        None,
-        Direction::Forward,
-        &mut |key, row| match T::from_bytes(row) {
-            Ok(row) => {
-                take(key, row);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 pub(super) fn write_key(row: &ApiKeyRow, batch: &mut Batch) {
