@@ -7,8 +7,8 @@ use super::register::write_invitation;
 use super::token::{Token, TokenHash, hash_of};
 use super::{AccountError, Accounts};
 use crate::actors::pools::Password;
-use crate::domain::event::{EntityKey, Fact};
-use crate::domain::staff::{Invitation, Role, Staff, StaffEvent, is_email};
+use crate::domain::event::Fact;
+use crate::domain::staff::{Invitation, Role, StaffEvent, is_email};
 use crate::domain::{InvitationId, Span, StaffId};
 use crate::storage::records::InvitationRow;
 use crate::storage::{Batch, Table};
@@ -117,31 +117,16 @@ impl Parts {
         hash: TokenHash,
         password_hash: String,
     ) -> Result<StaffId, AccountError> {
-        let now = self.now();
-        let invited = self.shared.register().invitation(&hash, now);
+        let invited = self.shared.register().invitation(&hash, self.now());
         let Invitation { id: invitation, email, role, .. } =
             invited.ok_or(AccountError::InvalidToken)?;
         if self.shared.book().holder_of(&email).is_some() {
             return Err(AccountError::EmailTaken);
         }
-        let id = self.shared.ids.staff();
-        let created = StaffEvent::Created { email: email.clone(), role, at: now };
-        let staff = Staff {
-            email,
-            role,
-            password_hash,
-            removed_at: None,
-            created_at: now,
-            updated_at: now,
-        };
         let mut batch = Batch::new();
-        batch.fact(now, Fact::Staff(id, created), vec![]);
-        batch.put(EntityKey::Staff(id), 0, &staff);
         batch.row(Table::Invitations, invitation.as_bytes().to_vec(), None);
-        self.commit(batch).await?;
-        self.shared.change(|book| book.put_staff(id, &staff));
+        let id = self.add_staff(email, role, password_hash, batch).await?;
         self.shared.change_register(|register| register.remove_invitation(invitation));
-        tracing::info!(staff.id = %id, role = role.name(), "an invitation was accepted");
         Ok(id)
     }
 }

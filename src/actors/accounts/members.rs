@@ -40,19 +40,7 @@ impl Accounts {
 impl Parts {
     /// The row of a member who did not leave, and its version.
     pub(super) fn member(&self, id: StaffId) -> Result<(u64, Staff), AccountError> {
-        let loaded = self.shared.store.snapshot().and_then(|all| all.load(&EntityKey::Staff(id)));
-        match loaded {
-            Ok(Some((version, staff))) => {
-                let staff: Staff = staff;
-                let is_there = staff.removed_at.is_none();
-                if is_there { Ok((version, staff)) } else { Err(AccountError::NoSuch) }
-            }
-            Ok(None) => Err(AccountError::NoSuch),
-            Err(error) => {
-                tracing::error!(%error, staff.id = %id, "a member of staff cannot be read");
-                Err(AccountError::Unavailable)
-            }
-        }
+        self.shared.staff(id)?.ok_or(AccountError::NoSuch)
     }
 
     /// The tokens of all logins of a holder, and those that were mailed to them.

@@ -93,6 +93,18 @@ impl Parts {
         if is_there {
             return Ok(None);
         }
+        self.add_staff(email, role, password_hash, Batch::new()).await.map(Some)
+    }
+
+    /// Makes a member of staff durable, together with what is in `batch` already. The address must
+    /// be nobody's.
+    pub(super) async fn add_staff(
+        &self,
+        email: String,
+        role: Role,
+        password_hash: String,
+        mut batch: Batch,
+    ) -> Result<StaffId, AccountError> {
         let (id, now) = (self.shared.ids.staff(), self.now());
         let created = StaffEvent::Created { email: email.clone(), role, at: now };
         let staff = Staff {
@@ -103,12 +115,11 @@ impl Parts {
             created_at: now,
             updated_at: now,
         };
-        let mut batch = Batch::new();
         batch.fact(now, Fact::Staff(id, created), vec![]);
         batch.put(EntityKey::Staff(id), 0, &staff);
         self.commit(batch).await?;
         self.shared.change(|book| book.put_staff(id, &staff));
         tracing::info!(staff.id = %id, role = role.name(), "created an account of staff");
-        Ok(Some(id))
+        Ok(id)
     }
 }
