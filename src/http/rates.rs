@@ -45,7 +45,8 @@ impl Class {
     const ALL: [Class; 4] = [Class::Read, Class::Write, Class::Auth, Class::Checkout];
 
     pub fn of(method: &Method, path: &str) -> Class {
-        if path.starts_with("/v1/auth/") || path.ends_with("/password") {
+        let is_of_accounts = path.starts_with("/v1/auth/") || path.starts_with("/account/");
+        if is_of_accounts || path.ends_with("/password") {
             return Class::Auth;
         }
         match *method {
@@ -297,6 +298,7 @@ mod tests {
         assert_eq!(class(Method::POST, "/v1/carts"), Class::Write);
         assert_eq!(class(Method::POST, "/v1/carts/cart-1/checkout"), Class::Checkout);
         assert_eq!(class(Method::POST, "/v1/auth/login"), Class::Auth);
+        assert_eq!(class(Method::POST, "/account/new-password"), Class::Auth);
         assert_eq!(class(Method::DELETE, "/v1/carts/cart-1"), Class::Write);
         assert_eq!(class(Method::from_bytes(b"BREW").unwrap(), "/"), Class::Write);
     }

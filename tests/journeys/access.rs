@@ -66,11 +66,17 @@ async fn the_table_has_every_route_and_no_other() {
     assert!(without.is_empty(), "without a row: {without:?}");
     let pages: Vec<_> = named.difference(&routed).map(String::as_str).collect();
     let known = [
+        "GET /account/confirm",
+        "GET /account/invitation",
+        "GET /account/new-password",
         "GET /docs",
         "GET /media/demo/{file}",
         "GET /media/{name}",
         "GET /openapi.json",
         "GET /test-payments/{paymentId}",
+        "POST /account/confirm",
+        "POST /account/invitation",
+        "POST /account/new-password",
         "POST /test-payments/{paymentId}",
     ];
     assert_eq!(pages, known);

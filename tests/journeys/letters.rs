@@ -3,7 +3,7 @@
 use crate::goods::{paid_order, text};
 use crate::mail::{count, link, parsed, round, shop_with, standing};
 use crate::mailserver::MailServer;
-use crate::people::{PASSWORD, unverified};
+use crate::people::{PASSWORD, follow, login, me, unverified};
 use crate::testshop::TestShop;
 use mercat::actors::ask::Reply;
 use mercat::actors::settle::Ticket;
@@ -50,8 +50,8 @@ async fn whoever_is_invited_hears_of_it_and_can_join() {
     let link = link(&mail.body_text(0).unwrap());
     let (_, token) = link.split_once("?token=").unwrap();
     assert_eq!(token, text(&invitation, "token"));
-    let body = json!({ "token": token, "password": PASSWORD });
-    shop.post("/v1/staff/invitations/accept").json(body).send().await.expect(204);
+    follow(&shop, &link, Some(PASSWORD)).await.expect(200);
+    login(&shop, "grace@shop.example", PASSWORD).await.expect(200);
     // The mail itself knows the invitation alone, and no more of the token than a seal.
     let wanted = shop.shop.reads.events_after(Seq(0), 10_000).unwrap();
     let wanted = wanted.iter().filter(|event| event.fact.type_name() == "mail.wanted");
@@ -60,6 +60,43 @@ async fn whoever_is_invited_hears_of_it_and_can_join() {
         assert!(!event.contains("grace") && !event.contains(token), "{event}");
     }
     assert_eq!((count(&shop, "mail.wanted"), count(&shop, "mail.sent")), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_good_for_a_person_once_and_for_whoever_only_looks_never() {
+    let server = MailServer::open().await;
+    let shop = shop_with(&server).await;
+    let access = unverified(&shop, "ada@example.com").await;
+    round(&shop).await;
+    let confirm = link(&parsed(&server.inbox()[0]).body_html(0).unwrap());
+    // As a program does that looks through mailboxes.
+    for _ in 0..2 {
+        shop.get(&confirm).send().await.expect(200);
+    }
+    assert_eq!(me(&shop, &access).await["emailVerified"], false);
+    follow(&shop, &confirm, None).await.expect(200);
+    assert_eq!(me(&shop, &access).await["emailVerified"], true);
+    let again = follow(&shop, &confirm, None).await.expect(410).text();
+    assert!(again.contains("good no more"), "{again}");
+
+    let forgot = json!({ "email": "ada@example.com" });
+    shop.post("/v1/auth/password/forgot").json(forgot).send().await.expect(202);
+    round(&shop).await;
+    let choose = link(&parsed(&server.inbox()[1]).body_text(0).unwrap());
+    // A password that is refused costs nothing but another try.
+    let weak = follow(&shop, &choose, Some("password1")).await.expect(422).text();
+    assert!(weak.contains("role=\"alert\"") && !weak.contains("password1"), "{weak}");
+    let other = "marble & lantern + quarry";
+    follow(&shop, &choose, Some(other)).await.expect(200);
+    login(&shop, "ada@example.com", other).await.expect(200);
+    follow(&shop, &choose, Some(PASSWORD)).await.expect(410);
+    // What is not what the page sends changes nothing; what is in a link is shown as text alone.
+    let wrong = |kind, body: &'static str| shop.post("/account/confirm").body(kind, body).send();
+    wrong("application/json", "{}").await.expect(415);
+    wrong("application/x-www-form-urlencoded", "password=x").await.expect(422);
+    wrong("application/x-www-form-urlencoded", "token=x&admin=1").await.expect(422);
+    let evil = shop.get("/account/confirm?token=%22%3E%3Cscript%3E").send().await.expect(200);
+    assert!(!evil.text().contains("<script"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use crate::testshop::{Answer, TestShop};
 use mercat::domain::MailId;
 use mercat::domain::mail::{Mail, MailKind};
 use mercat::storage::Table;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 pub const PASSWORD: &str = "violet kettle orchard";
@@ -77,4 +78,22 @@ impl Mailbox {
         let (_, token) = newest.unwrap_or_else(|| panic!("no {kind:?}"));
         token.clone().unwrap_or_else(|| panic!("{kind:?} brings none"))
     }
+}
+
+/// The link in a mail opened as a person does it: the page is read, its form is sent with this
+/// password. Gives the answer to the form.
+pub async fn follow(shop: &TestShop, link: &str, password: Option<&str>) -> Answer {
+    let page = shop.get(link).send().await.expect(200);
+    assert_eq!(page.header("cache-control"), "no-store");
+    let html = page.text();
+    let (_, rest) = html.split_once("name=\"token\" value=\"").expect("a form");
+    let token = rest.split_once('"').unwrap().0;
+    assert_eq!(html.contains("name=\"password\""), password.is_some(), "{html}");
+    let (path, _) = link.split_once('?').unwrap();
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let mut form = format!("token={}", encoded(token));
+    if let Some(password) = password {
+        form.push_str(&format!("&password={}", encoded(password)));
+    }
+    shop.post(path).body("application/x-www-form-urlencoded", form).send().await
 }

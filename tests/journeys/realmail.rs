@@ -2,8 +2,10 @@
 //! `MERCAT_TEST_SMTP` is the Python that has it; `.ci/run` sees to that.
 
 use crate::goods::{paid_order, shelve};
+use crate::mail::link;
+use crate::people::{follow, me, unverified};
 use crate::testshop::TestShop;
-use mail_parser::MessageParser;
+use mail_parser::{Message, MessageParser};
 use mercat::notify::rfc5322::Sender;
 use mercat::notify::smtp::{Encryption, Password, Smtp, SmtpSettings};
 use std::fs;
@@ -101,6 +103,20 @@ async fn mails_reach_a_real_mail_server() {
             assert!(mail.body_text(0).unwrap().contains("1 × 12.50 USD"));
         }
         assert_eq!(shop.shop.figures(Default::default()).mails_waiting, 0);
+        // And the link of one is followed.
+        let access = unverified(&shop, "grace@example.com").await;
+        shop.shop.mails.as_ref().unwrap().round().await;
+        let inbox = server.inbox();
+        let mut mails = inbox.iter().map(|raw| MessageParser::default().parse(raw).unwrap());
+        let is_hers = |mail: &Message<'_>| {
+            mail.to().unwrap().first().unwrap().address() == Some("grace@example.com")
+        };
+        let mail = mails.find(is_hers).unwrap();
+        let links =
+            [mail.body_text(0).unwrap(), mail.body_html(0).unwrap()].map(|part| link(&part));
+        assert_eq!(links[0], links[1]);
+        follow(&shop, &links[0], None).await.expect(200);
+        assert_eq!(me(&shop, &access).await["emailVerified"], true);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The API, version 1.
 
 pub mod dto;
+mod account_links;
 mod api_keys;
 mod audit;
 mod auth;
@@ -32,6 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
     let mut pages = vec![test_payments::pages()];
     pages.extend(images::pages());
+    pages.extend(account_links::pages());
     pages
 }
 

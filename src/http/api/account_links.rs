@@ -1,0 +1,173 @@
+//! The pages that the links in mails lead to: an address is proven, a password is chosen.
+//!
+//! Plain forms, so they work without JavaScript. Opening a page does nothing: programs that look
+//! through mailboxes open every link, and would use its token up. What the form sends is the token
+//! itself, which nobody else can know, and no cookie counts, so no other site can send it.
+
+use super::auth::problem;
+use crate::actors::accounts::AccountError;
+use crate::actors::pools::Password;
+use crate::domain::password::LENGTH;
+use crate::http::app::App;
+use crate::http::headers::{Forms, page_policy};
+use crate::http::layers::detached;
+use crate::http::problem::ApiError;
+use askama::Template;
+use axum::body::Body;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use serde::Deserialize;
+
+/// What a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Confirm,
+    NewPassword,
+    Invitation,
+}
+
+/// The page of each link; the letters name the same paths.
+pub fn pages() -> [(&'static str, MethodRouter<App>); 3] {
+    let page = |link: Link| {
+        get(move |query| std::future::ready(ask(link, query)))
+            .post(move |app, form| send(link, app, form))
+    };
+    [
+        ("/account/confirm", page(Link::Confirm)),
+        ("/account/new-password", page(Link::NewPassword)),
+        ("/account/invitation", page(Link::Invitation)),
+    ]
+}
+
+/// What stands behind the link's question mark.
+#[derive(Deserialize)]
+struct Carried {
+    #[serde(default)]
+    token: String,
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sent {
+    token: String,
+    #[serde(default)]
+    password: String,
+}
+
+#[derive(Template)]
+#[template(path = "account-link.html")]
+struct Page<'a> {
+    title: &'static str,
+    /// What there is to say.
+    text: &'static str,
+    form: Option<Ask<'a>>,
+}
+
+struct Ask<'a> {
+    token: &'a str,
+    /// The fewest and the most characters of the password that is asked for, where one is.
+    password: Option<(usize, usize)>,
+    /// What is wrong with the one that was sent.
+    fault: Option<String>,
+    button: &'static str,
+}
+
+fn ask(link: Link, carried: Query<Carried>) -> Result<Response, ApiError> {
+    question(link, &carried.token, None)
+}
+
+async fn send(
+    link: Link,
+    State(app): State<App>,
+    form: Result<Form<Sent>, FormRejection>,
+) -> Result<Response, ApiError> {
+    let Form(Sent { token, password }) = form.map_err(|refused| refusal(&refused))?;
+    let (accounts, own) = (app.shop.accounts.clone(), token.clone());
+    let password = Password::from(password);
+    let done = detached(async move {
+        match link {
+            Link::Confirm => accounts.verify(&own).await.map(|_| ()),
+            Link::NewPassword => accounts.reset(&own, password).await.map(|_| ()),
+            Link::Invitation => accounts.accept(&own, password).await.map(|_| ()),
+        }
+    });
+    match done.await {
+        Ok(()) => shown(StatusCode::OK, &Page { title: "Done", text: link.done(), form: None }),
+        Err(AccountError::Password(fault)) => question(link, &token, Some(fault.to_string())),
+        Err(AccountError::InvalidToken) => shown(
+            StatusCode::GONE,
+            &Page {
+                title: "This link is good no more",
+                text: "Each link can be used once, and not for long. Ask for another one.",
+                form: None,
+            },
+        ),
+        Err(other) => Err(problem(other)),
+    }
+}
+
+fn refusal(refused: &FormRejection) -> ApiError {
+    match refused.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ApiError::UnsupportedMediaType { expected: "application/x-www-form-urlencoded" }
+        }
+        _ => ApiError::invalid("", "must be what the form of this page sends"),
+    }
+}
+
+/// The page with its form.
+fn question(link: Link, token: &str, fault: Option<String>) -> Result<Response, ApiError> {
+    let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let (title, text, button) = link.words();
+    let password = (link != Link::Confirm).then(|| (*LENGTH.start(), *LENGTH.end()));
+    let form = Some(Ask { token, password, fault, button });
+    shown(status, &Page { title, text, form })
+}
+
+fn shown(status: StatusCode, page: &Page<'_>) -> Result<Response, ApiError> {
+    let html = page.render().map_err(|error| ApiError::fault(&error))?;
+    let policy = page_policy(&html, Forms::ToUs);
+    let mut response = (status, Body::from(html)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}
+
+impl Link {
+    /// The page's title, what it says, and its button.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Link::Confirm => (
+                "Confirm your address",
+                "One more step: confirm that this mail address is yours.",
+                "Confirm the address",
+            ),
+            Link::NewPassword => (
+                "Choose a new password",
+                "It takes the place of the old one, and everybody who is signed in with that is signed out.",
+                "Set the password",
+            ),
+            Link::Invitation => (
+                "Join the staff",
+                "You are invited to help run this shop. Choose a password to begin.",
+                "Join",
+            ),
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Link::Confirm => "Your address is confirmed. You can close this page.",
+            Link::NewPassword => "Your new password is set. You can sign in with it now.",
+            Link::Invitation => "Welcome! You can sign in with your password now.",
+        }
+    }
+}
