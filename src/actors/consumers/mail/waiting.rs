@@ -3,9 +3,8 @@
 
 use crate::domain::{MailId, Span, Timestamp};
 use crate::storage::records::WaitingMail;
-use crate::storage::{Direction, Snapshot, StoreError, Stored, Table};
+use crate::storage::{Snapshot, StoreError, Table};
 use std::collections::{BTreeSet, HashMap};
-use std::ops::ControlFlow;
 
 /// The pause before the second try of one mail; each further one is twice as long. Servers that put
 /// off whom they do not know take a mail after one to five minutes.
@@ -27,20 +26,12 @@ pub(super) struct Waiting {
 impl Waiting {
     pub fn load(snapshot: &dyn Snapshot) -> Result<Waiting, StoreError> {
         let mut waiting = Waiting::default();
-        let mut failed = None;
-        let mut read = |key: &[u8], row: &[u8]| {
-            match (key.try_into(), WaitingMail::from_bytes(row)) {
-                (Ok(id), Ok(mail)) => waiting.put(MailId::from_bytes(id), mail),
-                (_, Err(error)) => failed = Some(error),
-                (Err(_), Ok(_)) => {}
+        snapshot.load_records(Table::MailsWaiting, &[], |key, mail: WaitingMail| {
+            if let Ok(id) = key.try_into() {
+                waiting.put(MailId::from_bytes(id), mail);
             }
-            ControlFlow::Continue(())
-        };
-        snapshot.scan(Table::MailsWaiting, &[], None, Direction::Forward, &mut read)?;
-        match failed {
-            Some(error) => Err(error.into()),
-            None => Ok(waiting),
-        }
+        })?;
+        Ok(waiting)
     }
 
     pub fn len(&self) -> usize {
