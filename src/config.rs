@@ -7,6 +7,7 @@ mod mail;
 
 pub use mail::{Mail, MailWay, SmtpServer, SmtpTls};
 
+use crate::actors::accounts::{SessionLife, SessionSettings};
 use crate::actors::env::Settings;
 use crate::domain::address::is_country;
 use crate::domain::pricing::PriceRules;
@@ -62,6 +63,7 @@ pub struct Config {
     pub rates: Rates,
     pub proxies: BehindProxies,
     pub cors: Cors,
+    pub sessions: Sessions,
     pub tls: Tls,
     pub memory: Memory,
     /// Identity providers that staff or customers sign in with; default none.
@@ -269,6 +271,18 @@ pub struct Cors {
     pub credentials: bool,
 }
 
+/// How long a browser stays logged in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sessions {
+    /// Without asking for anything; default 120 for staff, 14 days for customers.
+    pub staff_idle_minutes: u32,
+    pub customer_idle_days: u32,
+    /// However much it asks; default 24 for staff, 90 days for customers.
+    pub staff_hours: u32,
+    pub customer_days: u32,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Memory {
@@ -292,6 +306,7 @@ impl Default for Config {
             rates: Rates::default(),
             proxies: BehindProxies::default(),
             cors: Cors::default(),
+            sessions: Sessions::default(),
             tls: Tls::default(),
             memory: Memory::default(),
             identity: Vec::new(),
@@ -346,6 +361,17 @@ impl Default for Rates {
     }
 }
 
+impl Default for Sessions {
+    fn default() -> Sessions {
+        Sessions {
+            staff_idle_minutes: 120,
+            customer_idle_days: 14,
+            staff_hours: 24,
+            customer_days: 90,
+        }
+    }
+}
+
 impl Default for Memory {
     fn default() -> Memory {
         Memory { entities_mb: 256, cache_mb: 64 }
@@ -389,6 +415,7 @@ impl Config {
             provider_timeout: Span::millis(self.payments.timeout_ms.into()),
             provider_retry: Span::millis(self.payments.retry_ms.into()),
             entity_bytes: self.memory.entities_mb << 20,
+            sessions: self.sessions.lives()?,
         })
     }
 
@@ -479,6 +506,21 @@ impl RatesRow {
             auth: self.auth.unwrap_or(default.auth),
             checkout: self.checkout.unwrap_or(default.checkout),
         }
+    }
+}
+
+impl Sessions {
+    fn lives(&self) -> Result<SessionSettings, ConfigError> {
+        let is_set = |key: &str, number: u32| match number {
+            0 => Err(value(format!("sessions.{key}"), "must be at least 1")),
+            number => Ok(i64::from(number)),
+        };
+        let idle = Span::minutes(is_set("staff_idle_minutes", self.staff_idle_minutes)?);
+        let most = Span::hours(is_set("staff_hours", self.staff_hours)?);
+        let staff = SessionLife { idle, most };
+        let idle = Span::days(is_set("customer_idle_days", self.customer_idle_days)?);
+        let most = Span::days(is_set("customer_days", self.customer_days)?);
+        Ok(SessionSettings { staff, customers: SessionLife { idle, most } })
     }
 }
 
@@ -663,6 +705,7 @@ mod tests {
         let bad = [
             ("curency = 'USD'", "curency"),
             ("currency = 'usd'", "currency"),
+            ("[sessions]\nstaff_hours = 0", "sessions.staff_hours"),
             ("[tax]\nrates = [{ country = 'DE', percent = '19,5' }]", "tax.rates[0].percent"),
             ("[tax]\nhome_country = 'Germany'", "tax.home_country"),
             ("[proxies]\ntrusted = ['10.0.0.0/8', 'here']", "proxies.trusted[1]"),

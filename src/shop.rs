@@ -149,7 +149,8 @@ impl Shop {
             shards: cores,
         };
         let throttle = Throttle::new(Arc::clone(&clock));
-        let account_settings = AccountSettings::default();
+        let account_settings =
+            AccountSettings { sessions: env.settings.sessions, ..AccountSettings::default() };
         let accounts = Accounts::new(
             Arc::clone(&store),
             pools.secrets(),

@@ -2,7 +2,7 @@
 //! password, no token and nothing of a payment is to be found in its data folder or in its log.
 
 use reqwest::header::LOCATION;
-use reqwest::{Client, RequestBuilder, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -74,6 +74,27 @@ impl Program {
     async fn login(&self) -> Value {
         let body = json!({ "email": ADMIN.0, "password": ADMIN.1 });
         answer(self.post("/v1/auth/login", &body), StatusCode::OK).await
+    }
+
+    /// Logs in with a browser, asks for something, and gives the secret of its session and the token
+    /// of its page.
+    async fn browse(&self) -> (String, String) {
+        let path = format!("{}/v1/auth/session", self.base);
+        let cookie = |answer: &Response| {
+            let set = answer.headers()["set-cookie"].to_str().expect("a cookie");
+            set.split(';').next().expect("a value").to_owned()
+        };
+        let page = self.client.get(&path).send().await.expect("an answer");
+        let (anonymous, page) = (cookie(&page), page.json::<Value>().await.expect("JSON"));
+        let body = json!({ "email": ADMIN.0, "password": ADMIN.1 });
+        let login = self.post("/v1/auth/session", &body).header("cookie", anonymous);
+        let login = login.header("x-csrf-token", page["csrfToken"].as_str().expect("a token"));
+        let login = login.send().await.expect("an answer");
+        let (session, page) = (cookie(&login), login.json::<Value>().await.expect("JSON"));
+        let orders = self.client.get(format!("{}/v1/orders", self.base));
+        answer(orders.header("cookie", &session), StatusCode::OK).await;
+        let secret = session.strip_prefix("mercat=mct_").expect("a session").to_owned();
+        (secret, page["csrfToken"].as_str().expect("a token").to_owned())
     }
 
     async fn cart(&self) -> String {
@@ -174,6 +195,7 @@ async fn nothing_that_was_told_in_confidence_is_left_lying_about() {
     }
     let wrong = json!({ "email": ADMIN.0, "password": "not the right password" });
     answer(program.post("/v1/auth/login", &wrong), StatusCode::UNAUTHORIZED).await;
+    let (session, page) = program.browse().await;
     let log = program.stop();
     assert!(log.lines().count() > 20, "there is a log to look into: {log}");
     // What the shop says of test payments at its start names a token as an example.
@@ -185,6 +207,7 @@ async fn nothing_that_was_told_in_confidence_is_left_lying_about() {
     let passwords = [ADMIN.1, "not the right password"].map(str::to_owned);
     let key = fs::read_to_string(folder.path().join("mercat.key")).expect("a key");
     let told = TOLD.map(str::to_owned).into_iter().chain(tokens).chain(passwords);
+    let told = told.chain([session, page]);
     let mut secrets: Vec<String> = told.collect();
     let found = found_below(folder.path(), &secrets);
     // The test provider is a bank of its own: its books say how it was paid.

@@ -5,6 +5,7 @@
 
 pub mod recording;
 
+use mercat::actors::accounts::SessionSettings;
 use mercat::actors::ask::{Keyed, Render, RenderedAnswer};
 use mercat::actors::clock::{Clock, Ids, SystemClock};
 use mercat::actors::engine::{Engine, EngineParts, Witness};
@@ -193,6 +194,7 @@ impl Shop {
             provider_timeout: Span::seconds(10),
             provider_retry: Span::seconds(1),
             entity_bytes: 4 << 30,
+            sessions: SessionSettings::default(),
         };
         let env = Env {
             settings,

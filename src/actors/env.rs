@@ -1,5 +1,6 @@
 //! What every shard has at hand: the shop's settings, clock, ids, catalog, and the ways out.
 
+use super::accounts::SessionSettings;
 use super::ask::Render;
 use super::clock::{Clock, Ids};
 use super::order::{CheckoutRefusal, OrderView};
@@ -30,6 +31,8 @@ pub struct Settings {
     pub provider_retry: Span,
     /// The most bytes of entities kept in memory, over all shards.
     pub entity_bytes: usize,
+    /// How long the sessions of browsers live.
+    pub sessions: SessionSettings,
 }
 
 /// Shared by all shards; nothing in it blocks.

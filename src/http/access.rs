@@ -11,7 +11,9 @@ pub mod rules;
 
 use super::app::App;
 use super::problem::ApiError;
+use super::{cookie, csrf};
 use crate::actors::accounts;
+use crate::actors::accounts::Credential;
 use crate::domain::permission::Permission;
 use crate::domain::{CartId, PersonId, StaffId};
 use axum::extract::FromRequestParts;
@@ -33,10 +35,11 @@ pub enum Caller {
     Key(accounts::KeyCaller),
 }
 
-/// A caller whom the gate let in, and by which rule.
+/// A caller whom the gate let in, by what they are known, and by which rule.
 #[derive(Clone, Debug)]
 struct Admitted {
     caller: Caller,
+    shown: Option<Credential>,
     rule: Rule,
 }
 
@@ -54,11 +57,51 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
+/// By what the caller of a route that asks for a login is known.
+impl FromRequestParts<App> for Credential {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Credential, ApiError> {
+        Admitted::of(parts)?.shown.clone().ok_or(ApiError::Unauthenticated)
+    }
+}
+
+/// The browser that a request came from, where the route's row is for pages of this shop.
+pub struct Browser {
+    /// The value of its cookie, whatever became of it.
+    pub cookie: Option<String>,
+    /// Its session, where somebody is logged in.
+    pub shown: Option<Credential>,
+}
+
+impl FromRequestParts<App> for Browser {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Browser, ApiError> {
+        let cookie = cookie::SESSION.read(&parts.headers, &app.public_url).map(str::to_owned);
+        Ok(Browser { cookie, shown: Admitted::of(parts)?.shown.clone() })
+    }
+}
+
+/// What a form on a page must hold in its field [`csrf::FIELD`], where somebody is logged in in the
+/// browser that the page is shown to.
+pub struct FormToken(pub Option<String>);
+
+impl FromRequestParts<App> for FormToken {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<FormToken, ApiError> {
+        let shown = Admitted::of(parts)?.shown.as_ref();
+        let session = shown.filter(|shown| matches!(shown, Credential::Session(_)));
+        Ok(FormToken(session.map(|own| csrf::token(own.expose()))))
+    }
+}
+
 /// The account that requests with these headers are counted for: a number that no other has. Guests
 /// have none; they are counted by their address.
 pub fn account(app: &App, headers: &HeaderMap) -> Option<u64> {
     let mut number = DefaultHasher::new();
-    match Caller::of(app, headers).ok()? {
+    match Caller::of(app, headers).ok()?.0 {
         Caller::Nobody | Caller::Cart(_) => return None,
         Caller::Customer(caller) => ("customer", caller.customer).hash(&mut number),
         Caller::Staff(caller) => ("staff", caller.staff).hash(&mut number),
@@ -79,7 +122,7 @@ impl FromRequestParts<App> for Staff {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Staff, ApiError> {
-        let Admitted { caller, rule } = Admitted::of(parts)?;
+        let Admitted { caller, rule, .. } = Admitted::of(parts)?;
         match (rule, caller.scope(), caller.member()) {
             (Rule::May(_), Some(scope), Some(member)) => Ok(Staff { scope, member }),
             _ => Err(ApiError::Forbidden { needs: "this is for staff".into() }),
@@ -165,27 +208,42 @@ fn bearer(header: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// The bearer token of a request, as it was sent.
-pub fn token(headers: &HeaderMap) -> Option<&str> {
-    headers.get(AUTHORIZATION)?.to_str().ok().and_then(bearer)
+impl From<accounts::Caller> for Caller {
+    fn from(caller: accounts::Caller) -> Caller {
+        match caller {
+            accounts::Caller::Customer(customer) => Caller::Customer(customer),
+            accounts::Caller::Staff(staff) => Caller::Staff(staff),
+            accounts::Caller::Key(key) => Caller::Key(key),
+        }
+    }
 }
 
 impl Caller {
-    /// Whoever shows these credentials; bad ones are an error, none are nobody.
-    fn of(app: &App, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    /// Whoever shows these credentials, and by which of them. A bearer token is looked at before any
+    /// cookie, and a bad one is an error; none are nobody.
+    fn of(app: &App, headers: &HeaderMap) -> Result<(Caller, Option<Credential>), ApiError> {
         let mut lines = headers.get_all(AUTHORIZATION).iter();
-        let Some(header) = lines.next() else { return Ok(Caller::Nobody) };
+        let Some(header) = lines.next() else { return Ok(Caller::of_cookie(app, headers)) };
         // Of two, one would be left unread.
         let token = header.to_str().ok().filter(|_| lines.next().is_none()).and_then(bearer);
         let token = token.ok_or(ApiError::InvalidToken)?;
         if let Ok(cart) = token.parse() {
-            return Ok(Caller::Cart(cart));
+            return Ok((Caller::Cart(cart), None));
         }
-        match app.shop.accounts.authenticate(token) {
-            Some(accounts::Caller::Customer(customer)) => Ok(Caller::Customer(customer)),
-            Some(accounts::Caller::Staff(staff)) => Ok(Caller::Staff(staff)),
-            Some(accounts::Caller::Key(key)) => Ok(Caller::Key(key)),
-            None => Err(ApiError::InvalidToken),
+        let shown = Credential::Bearer(token.to_owned());
+        let caller = app.shop.accounts.who(&shown).ok_or(ApiError::InvalidToken)?;
+        Ok((caller.into(), Some(shown)))
+    }
+
+    /// Whose session the browser has. One that has ended is nobody's: whoever comes back to a shop
+    /// after a while comes as a guest.
+    fn of_cookie(app: &App, headers: &HeaderMap) -> (Caller, Option<Credential>) {
+        let session = cookie::SESSION.read(headers, &app.public_url);
+        let shown = session.map(|token| Credential::Session(token.to_owned()));
+        let caller = shown.as_ref().and_then(|shown| app.shop.accounts.who(shown));
+        match caller {
+            Some(caller) => (caller.into(), shown),
+            None => (Caller::Nobody, None),
         }
     }
 

@@ -65,7 +65,7 @@ impl<T: Input + Default, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
 }
 
 /// The bytes of a body, up to the limit that is set for the route.
-async fn raw_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
+pub async fn raw_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         match rejection.into_response().status() {
             StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge,

@@ -14,7 +14,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PAT
 
 /// What scripts may send beside what they always may.
 const ACCEPTED: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-request-id",
+    "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-csrf-token, x-request-id",
 );
 
 /// What scripts may read beside what they always may.
@@ -59,6 +59,11 @@ impl Cors {
             value.ok_or_else(|| CorsError::Origin(origin.clone()))
         });
         Ok(Cors { origins: origins.collect::<Result<_, _>>()?, any, credentials })
+    }
+
+    /// Whether this site is trusted with the visitor's cookies.
+    pub fn trusts(&self, origin: &HeaderValue) -> bool {
+        self.credentials && self.origins.contains(origin)
     }
 
     fn is_silent(&self) -> bool {

@@ -5,8 +5,8 @@
 //! hash, so nothing that gets into it later is taken for a style of ours.
 
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
@@ -52,6 +52,21 @@ pub fn dress(headers: &mut HeaderMap, hsts: Option<&HeaderValue>) {
     }
 }
 
+/// For what is somebody's own or secret.
+pub fn keep_out_of_caches(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// For an answer that was made for whoever a cookie names: no cache that others share may keep it,
+/// and none may take it for the answer to another cookie.
+pub fn keep_private(headers: &mut HeaderMap) {
+    let given = headers.get(CACHE_CONTROL).and_then(|line| line.to_str().ok());
+    if given.is_none_or(|line| line.contains("public")) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
+    headers.append(VARY, HeaderValue::from_static("cookie, accept-encoding"));
+}
+
 /// Where a page's forms may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forms {
@@ -91,6 +106,20 @@ mod tests {
         dress(&mut own, Some(&HeaderValue::from_static("max-age=1")));
         assert_eq!(own[CONTENT_SECURITY_POLICY], "sandbox");
         assert_eq!(own[STRICT_TRANSPORT_SECURITY], "max-age=1");
+    }
+
+    #[test]
+    fn what_was_made_for_somebody_is_for_no_shared_cache() {
+        let kept = |before: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.extend(before.map(|line| (CACHE_CONTROL, HeaderValue::from_static(line))));
+            keep_private(&mut headers);
+            assert_eq!(headers[VARY], "cookie, accept-encoding");
+            headers[CACHE_CONTROL].to_str().unwrap().to_owned()
+        };
+        assert_eq!(kept(None), "private");
+        assert_eq!(kept(Some("public, max-age=60")), "private");
+        assert_eq!(kept(Some("no-store")), "no-store");
     }
 
     #[test]

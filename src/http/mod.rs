@@ -31,3 +31,5 @@ pub mod rates;
 pub mod pace;
 pub mod headers;
 pub mod cors;
+pub mod cookie;
+pub mod csrf;

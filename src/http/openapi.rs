@@ -6,7 +6,9 @@ use super::problem::{FaultSchema, PROBLEM_JSON, ProblemSchema};
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Server};
 
 /// Everything of the document that is not an endpoint.
@@ -31,8 +33,10 @@ use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Server};
 )]
 struct Base;
 
-/// The name of the security scheme, as endpoints give it.
+/// The names of the security schemes; endpoints give the first, and the others go with it.
 pub const BEARER: &str = "bearer";
+const COOKIE: &str = "cookie";
+const CSRF: &str = "csrf";
 
 /// What routes are added to.
 pub fn base(public_url: &PublicUrl) -> OpenApi {
@@ -44,6 +48,12 @@ pub fn base(public_url: &PublicUrl) -> OpenApi {
         .description(Some("An access token from `POST /v1/auth/login`, or an API key."))
         .build();
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+    let cookie = "A browser's session, from `POST /v1/auth/session`. (By plain HTTP on a loopback it is named `mercat`.)";
+    let cookie = ApiKey::Cookie(ApiKeyValue::with_description("__Host-mercat", cookie));
+    components.add_security_scheme(COOKIE, SecurityScheme::ApiKey(cookie));
+    let token = "Belongs to the cookie, and is given by `GET /v1/auth/session`. Needed by all writes that are allowed for a cookie.";
+    let token = ApiKey::Header(ApiKeyValue::with_description("X-CSRF-Token", token));
+    components.add_security_scheme(CSRF, SecurityScheme::ApiKey(token));
     let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let response = ResponseBuilder::new()
         .description("A problem; `code` says which.")
@@ -53,15 +63,17 @@ pub fn base(public_url: &PublicUrl) -> OpenApi {
     document
 }
 
-/// Adds to every endpoint the problems that its shape lets it meet, where it did not say more
-/// itself: one with a body can be malformed, one behind a token can be refused, and so on.
+/// Adds to every endpoint that takes a token that it takes a session's cookie, too, and the problems
+/// that its shape lets it meet, where it did not say more itself: one with a body can be malformed, one behind a token can be refused, and so on.
 pub fn complete(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         let PathItem { get, put, post, delete, options, head, patch, trace, .. } = item;
         for operation in [get, head, options, trace].into_iter().flatten() {
+            add_cookie(operation, Kind::Reads);
             add_problems(path, operation, Kind::Reads);
         }
         for operation in [put, post, delete, patch].into_iter().flatten() {
+            add_cookie(operation, Kind::Writes);
             add_problems(path, operation, Kind::Writes);
         }
     }
@@ -71,6 +83,15 @@ pub fn complete(document: &mut OpenApi) {
 enum Kind {
     Reads,
     Writes,
+}
+
+fn add_cookie(operation: &mut Operation, kind: Kind) {
+    let Some(ways) = operation.security.as_mut().filter(|ways| !ways.is_empty()) else { return };
+    let cookie = SecurityRequirement::new(COOKIE, [""; 0]);
+    ways.push(match kind {
+        Kind::Reads => cookie,
+        Kind::Writes => cookie.add(CSRF, [""; 0]),
+    });
 }
 
 fn add_problems(path: &str, operation: &mut Operation, kind: Kind) {

@@ -57,6 +57,9 @@ pub enum ApiError {
     TotpInvalid,
     #[error("the payment was declined: {reason}")]
     PaymentDeclined { reason: String },
+    /// Nothing shows that a page of this shop sent it.
+    #[error("{detail}")]
+    Csrf { detail: &'static str },
     #[error("{needs}")]
     Forbidden { needs: Cow<'static, str> },
     #[error("there is no such {what}")]
@@ -197,6 +200,7 @@ impl ApiError {
             ApiError::PaymentDeclined { .. } => {
                 Kind(S::PAYMENT_REQUIRED, "payment_declined", "Payment declined")
             }
+            ApiError::Csrf { .. } => Kind(S::FORBIDDEN, "csrf", "Not from a page of this shop"),
             ApiError::Forbidden { .. } => Kind(S::FORBIDDEN, "forbidden", "Not allowed"),
             ApiError::NotFound { .. } => Kind(S::NOT_FOUND, "not_found", "Not found"),
             ApiError::MethodNotAllowed => {
@@ -583,6 +587,7 @@ mod tests {
             ApiError::TotpRequired,
             ApiError::TotpInvalid,
             ApiError::PaymentDeclined { reason: "card_declined".into() },
+            ApiError::Csrf { detail: "send the token" },
             ApiError::Forbidden { needs: "staff".into() },
             ApiError::NotFound { what: "cart" },
             ApiError::MethodNotAllowed,
@@ -627,7 +632,10 @@ mod tests {
             let response = error.clone().into_response();
             assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
             let has = |name| response.headers().contains_key(name);
-            assert_eq!(has(WWW_AUTHENTICATE), matches!(error.status().as_u16(), 401 | 403));
+            // Other credentials would not help against what came from another site.
+            let asks = matches!(error.status().as_u16(), 401 | 403);
+            let asks = asks && !matches!(error, ApiError::Csrf { .. });
+            assert_eq!(has(WWW_AUTHENTICATE), asks);
             assert_eq!(has(RETRY_AFTER), matches!(error.status().as_u16(), 429 | 503));
         }
     }

@@ -1,7 +1,7 @@
 //! What stands in for providers in a program that was built without the feature `oidc`: there are
 //! none, and settings that name one are refused.
 
-use super::flows::Flow;
+use super::flows::{Aim, Flow};
 use super::settings::ProviderRow;
 use super::sign_in::{SignInError, Way};
 use crate::domain::Timestamp;
@@ -31,7 +31,7 @@ impl Provider {
         match *self {}
     }
 
-    pub async fn way(&self, _: Option<String>, _: &str, _: Timestamp) -> Result<Way, SignInError> {
+    pub async fn way(&self, _: Aim, _: &str, _: Timestamp) -> Result<Way, SignInError> {
         match *self {}
     }
 

@@ -16,6 +16,24 @@ pub const FLOW_FOR: Span = Span::minutes(10);
 /// Journeys under way at once, of less than a kilobyte each.
 const MOST_FLOWS: usize = 16_384;
 
+/// What a journey is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aim {
+    pub gives: Gives,
+    /// Where the browser goes in the end: a path of the shop.
+    pub return_to: Option<String>,
+}
+
+/// What whoever comes back is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gives {
+    /// As JSON.
+    #[default]
+    Tokens,
+    /// In a cookie, and is sent on.
+    Session,
+}
+
 /// What is remembered of one journey.
 pub struct Flow {
     pub provider: String,
@@ -23,8 +41,7 @@ pub struct Flow {
     pub nonce: String,
     /// What proves that the code was asked for here (PKCE).
     pub verifier: String,
-    /// Where the browser goes in the end: a path of the shop.
-    pub return_to: Option<String>,
+    pub aim: Aim,
     browser: Hash,
     expires_at: Timestamp,
 }
@@ -47,12 +64,12 @@ impl Flow {
         provider: &str,
         nonce: String,
         verifier: String,
-        return_to: Option<String>,
+        aim: Aim,
         (browser, now): (&str, Timestamp),
     ) -> Flow {
         let provider = provider.to_owned();
         let expires_at = now.plus(FLOW_FOR);
-        Flow { provider, nonce, verifier, return_to, browser: hash(browser), expires_at }
+        Flow { provider, nonce, verifier, aim, browser: hash(browser), expires_at }
     }
 }
 
@@ -91,7 +108,7 @@ mod tests {
     const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
     fn flow(browser: &str) -> Flow {
-        Flow::new("house", "n".into(), "v".into(), None, (browser, NOON))
+        Flow::new("house", "n".into(), "v".into(), Aim::default(), (browser, NOON))
     }
 
     #[test]

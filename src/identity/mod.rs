@@ -22,4 +22,5 @@ mod sign_in;
 #[cfg(feature = "oidc")]
 mod transport;
 
+pub use flows::{Aim, Gives};
 pub use sign_in::{Answer, Listed, SignInError, SignIns, SignInsError, SignedIn, Started};

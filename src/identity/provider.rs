@@ -6,7 +6,7 @@
 //! 1.0, section 3.1.3.7): signature by a public key, issuer, audience, party, time, nonce, and the
 //! hash of the access token that came along.
 
-use super::flows::Flow;
+use super::flows::{Aim, Flow};
 use super::settings::ProviderRow;
 use super::sign_in::{SignInError, Way};
 use super::transport::{Transport, TransportError};
@@ -113,12 +113,7 @@ impl Provider {
     }
 
     /// Where a browser is sent to sign in.
-    pub async fn way(
-        &self,
-        return_to: Option<String>,
-        browser: &str,
-        now: Timestamp,
-    ) -> Result<Way, SignInError> {
+    pub async fn way(&self, aim: Aim, browser: &str, now: Timestamp) -> Result<Way, SignInError> {
         let metadata = self.metadata(now).await?;
         let client = self.client(&metadata);
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
@@ -132,7 +127,7 @@ impl Provider {
         }
         let (url, state, nonce) = request.set_pkce_challenge(challenge).url();
         let (nonce, verifier) = (nonce.secret().clone(), verifier.into_secret());
-        let flow = Flow::new(&self.id, nonce, verifier, return_to, (browser, now));
+        let flow = Flow::new(&self.id, nonce, verifier, aim, (browser, now));
         Ok(Way { url: url.into(), state: state.into_secret(), flow })
     }
 

@@ -1,6 +1,6 @@
 //! The desk that browsers come to: it sends them to a provider, and takes them back.
 
-use super::flows::{Flow, Flows};
+use super::flows::{Aim, Flow, Flows};
 use super::provider::Provider;
 use super::settings::{ProviderRow, is_loopback};
 use crate::domain::Timestamp;
@@ -79,8 +79,8 @@ pub struct Answer {
 pub struct SignedIn {
     pub identity: Identity,
     pub audience: Arc<Audience>,
-    /// A path of the shop, as it was given at the start.
-    pub return_to: Option<String>,
+    /// As it was given at the start.
+    pub aim: Aim,
 }
 
 impl SignIns {
@@ -111,16 +111,16 @@ impl SignIns {
         })
     }
 
-    /// Begins a journey to a provider. `return_to` is a path of the shop.
+    /// Begins a journey to a provider.
     pub async fn start(
         &self,
         provider: &str,
-        return_to: Option<String>,
+        aim: Aim,
         now: Timestamp,
     ) -> Result<Started, SignInError> {
         let provider = self.0.provider(provider)?;
         let browser = secret();
-        let Way { url, state, flow } = provider.way(return_to, &browser, now).await?;
+        let Way { url, state, flow } = provider.way(aim, &browser, now).await?;
         self.0.flows.keep(&state, flow);
         Ok(Started { url, browser })
     }
@@ -153,9 +153,9 @@ impl SignIns {
                 return Err(SignInError::Refused);
             }
         };
-        let return_to = flow.return_to.take();
+        let aim = std::mem::take(&mut flow.aim);
         let identity = provider.identify(code, flow, now).await?;
-        Ok(SignedIn { identity, audience: Arc::clone(provider.audience()), return_to })
+        Ok(SignedIn { identity, audience: Arc::clone(provider.audience()), aim })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may do what: every cell of the table of access, over HTTP, with real tokens.
 
+use crate::browser::Browser;
 use crate::goods::{fill, shelve, text, with_token};
 use crate::openapi::Document;
 use crate::testshop::TestShop;
@@ -8,6 +9,7 @@ use mercat::domain::permission::Permission;
 use mercat::domain::staff::Role;
 use mercat::http::access::page::{Asker, Cell};
 use mercat::http::access::rules::{ROWS, Row, Rule};
+use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -82,8 +84,8 @@ async fn the_table_has_every_route_and_no_other() {
     assert_eq!(pages, known);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_cell_of_the_table_is_what_it_says() {
+/// A shop with everybody in the table, and an order of the customer's.
+async fn open() -> (TestShop, String) {
     let shop = TestShop::open().await;
     let password = Password::from(PASSWORD.to_owned());
     shop.shop.accounts.create_staff(STAFF, password, Role::Staff).await.unwrap();
@@ -92,6 +94,27 @@ async fn every_cell_of_the_table_is_what_it_says() {
         shop.post("/v1/auth/register").json(body).send().await.expect(202);
     }
     let order = order_of_the_customer(&shop).await;
+    (shop, order)
+}
+
+#[track_caller]
+fn is_as_the_table_says(row: &Row, asker: Asker, status: u16, place: &str) {
+    assert!(status < 500, "{place} answered {status}");
+    let refused = matches!(status, 401 | 403).then_some(status);
+    match row.rule.cell(asker) {
+        // It is there, and somebody else's.
+        Cell::No(404) => assert_eq!(status, 404, "{place}"),
+        Cell::No(expected) => assert_eq!(refused, Some(expected), "{place}"),
+        Cell::Yes | Cell::Own => assert_eq!(refused, None, "{place} answered {status}"),
+    }
+    if let (Rule::OwnOrCart(_), Cell::Yes | Cell::Own) = (row.rule, row.rule.cell(asker)) {
+        assert_eq!(status, 200, "{place}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cell_of_the_table_is_what_it_says() {
+    let (shop, order) = open().await;
     for asker in Asker::ALL {
         let email = match asker {
             Asker::Customer => Some(CUSTOMER),
@@ -113,23 +136,45 @@ async fn every_cell_of_the_table_is_what_it_says() {
             if let Some(token) = &token {
                 request = request.bearer(token);
             }
+            if row.rule == Rule::Page {
+                let browser = Browser::open(&shop).await;
+                request = request.header("cookie", &browser.cookie);
+                request = request.header("x-csrf-token", &browser.csrf);
+            }
             // A stream's body has no end; its head says enough.
             let status = request.open().await.status().as_u16();
-            let place = format!("{asker:?} {} {} answered {status}", row.method, row.path);
-            assert!(status < 500, "{place}");
-            let refused = matches!(status, 401 | 403).then_some(status);
-            match row.rule.cell(asker) {
-                // It is there, and somebody else's.
-                Cell::No(404) => assert_eq!(status, 404, "{place}"),
-                Cell::No(expected) => assert_eq!(refused, Some(expected), "{place}"),
-                Cell::Yes | Cell::Own => assert_eq!(refused, None, "{place}"),
-            }
-            if let (Rule::OwnOrCart(_), Cell::Yes | Cell::Own) = (row.rule, row.rule.cell(asker)) {
-                assert_eq!(status, 200, "{place}");
-            }
+            let place = format!("{asker:?} {} {}", row.method, row.path);
+            is_as_the_table_says(row, asker, status, &place);
             // A logout ends the login that it is sent with.
             if row.path == "/v1/auth/logout" && email.is_some() {
                 token = None;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browsers_session_opens_what_a_token_does_and_no_write_without_its_csrf_token() {
+    let (shop, order) = open().await;
+    for (asker, email) in [
+        (Asker::Customer, CUSTOMER),
+        (Asker::OtherCustomer, OTHER),
+        (Asker::Staff, STAFF),
+        (Asker::Admin, ADMIN),
+    ] {
+        let mut browser = Browser::logged_in(&shop, email, PASSWORD).await;
+        for row in ROWS {
+            let (method, path): (Method, _) = (row.method.parse().unwrap(), probe(row, &order));
+            let place = format!("{asker:?} {} {}", row.method, row.path);
+            if method != Method::GET && row.rule != Rule::Open {
+                let bare = shop.request(method.clone(), &path).header("cookie", &browser.cookie);
+                bare.send().await.expect(403);
+            }
+            let status = browser.ask(method, &path).open().await.status().as_u16();
+            is_as_the_table_says(row, asker, status, &place);
+            let ends = ["/v1/auth/logout", "/v1/auth/session"].contains(&row.path);
+            if ends && row.method != "GET" {
+                browser = Browser::logged_in(&shop, email, PASSWORD).await;
             }
         }
     }

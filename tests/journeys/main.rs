@@ -2,6 +2,7 @@
 
 mod access;
 mod auth;
+mod browser;
 mod carts;
 mod catalog;
 mod checkout;

@@ -2,6 +2,7 @@
 //! do on it. The provider is one of the tests' own, since a real one does not lie on demand; the
 //! journey with a real one is in `real_oidc.rs`.
 
+use crate::browser::Browser;
 use crate::goods::text;
 use crate::oidc_provider::{CLIENT, House, Lie, SECRET};
 use crate::openapi::Document;
@@ -13,6 +14,7 @@ use mercat::domain::staff::Role;
 use mercat::identity::settings::{For, ProviderRow, RoleName};
 use serde_json::{Value, json};
 
+const PASSWORD: &str = "correct horse battery staple";
 const NOW_S: i64 = START.as_millis() / 1_000;
 
 /// A provider as it stands in the settings.
@@ -377,4 +379,37 @@ async fn the_providers_own_second_factor_is_enough() {
     assert_eq!(listed.len(), 2);
     let current = listed.iter().find(|own| own["current"] == true).unwrap();
     assert_eq!(text(current, "address"), "127.0.0.1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_asks_for_a_session_comes_back_with_one_and_is_sent_on() {
+    let (shop, house) = open().await;
+    let brought = Browser::logged_in(&shop, "admin@shop.example", PASSWORD).await;
+    for (query, to) in [("&returnTo=/account%3Ftab=orders", "/account?tab=orders"), ("", "/")] {
+        let path = format!("/v1/auth/oidc/house?session=cookie{query}");
+        let Journey { location, cookie } = begin_at(&shop, &path).await;
+        let cookies = format!("{cookie}; {}", brought.cookie);
+        let back = come_back(&shop, &house.authorize(&location), &cookies).await.expect(303);
+        assert_eq!(back.header("location"), to);
+        assert_eq!((back.header("cache-control"), back.text()), ("no-store", String::new()));
+        let set: Vec<&str> =
+            back.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap()).collect();
+        let [session, gone] = set[..] else { panic!("{set:?}") };
+        assert!(session.ends_with("; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax"), "{session}");
+        assert_eq!(gone, "mercat-sign-in=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        let session = session.split(';').next().unwrap();
+        assert_ne!(session, brought.cookie);
+        shop.get("/v1/orders").header("cookie", session).send().await.expect(200);
+        // What was there before has ended.
+        let before = shop.get("/v1/orders").header("cookie", &brought.cookie).send().await;
+        before.problem(401, "unauthenticated");
+    }
+    for bad in ["session=yes", "session=", "session=cookie&returnTo=//evil.example"] {
+        shop.get(&format!("/v1/auth/oidc/house?{bad}")).send().await.expect(400);
+    }
+    // Another browser that is led to the way back gets no session.
+    let Journey { location, .. } = begin_at(&shop, "/v1/auth/oidc/house?session=cookie").await;
+    let stolen = come_back(&shop, &house.authorize(&location), &brought.cookie).await;
+    assert_eq!(stolen.header("set-cookie"), "");
+    stolen.problem(403, "sign_in_not_started");
 }

@@ -47,7 +47,7 @@ impl Raw {
     }
 }
 
-fn is_whole(bytes: &[u8]) -> bool {
+pub fn is_whole(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes).to_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
     let length = head.split("\r\n").find_map(|line| line.strip_prefix("content-length: "));

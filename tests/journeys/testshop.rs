@@ -157,7 +157,11 @@ impl TestShop {
         let base = format!("http://{}", server.address().unwrap());
         let media = Folder::open(&folder.path().join("media")).unwrap();
         // Only a shop with identity providers is come back to, and so must be where it says.
-        let known_as = if config.identity.is_empty() { "http://shop.example" } else { &base };
+        let known_as = match &config.public_url {
+            Some(url) => url,
+            None if config.identity.is_empty() => "http://shop.example",
+            None => &base,
+        };
         let public_url: PublicUrl = known_as.parse().unwrap();
         let callback = |id: &str| public_url.join(&callback_path(id));
         let app = App {

@@ -1,6 +1,6 @@
 //! The shop behind its own TLS: which versions, which protocols, and a certificate that changes.
 
-use crate::raw::{status, told};
+use crate::raw::{is_whole, status, told};
 use crate::testshop::TestShop;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, Version};
@@ -66,9 +66,14 @@ async fn connect(
 
 /// Asks once over HTTP/1 and gives the head of the answer.
 async fn ask(stream: &mut TlsStream<TcpStream>) -> String {
-    stream.write_all(ASKED).await.unwrap();
+    ask_for(stream, std::str::from_utf8(ASKED).unwrap()).await
+}
+
+/// Sends a request and gives the answer, which is one object of JSON.
+async fn ask_for(stream: &mut TlsStream<TcpStream>, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
-    while !bytes.ends_with(b"}") {
+    while !is_whole(&bytes) {
         bytes.push(stream.read_u8().await.unwrap());
     }
     String::from_utf8(bytes).unwrap()
@@ -86,6 +91,31 @@ async fn both_versions_of_tls_are_spoken_and_browsers_are_told_to_stay() {
         assert_eq!(status(&answer), Some(200));
         assert!(answer.contains("strict-transport-security: max-age=31536000"), "{answer}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_browsers_get_a_cookie_that_stays_on_tls() {
+    let known_as = |config: &mut Config| config.public_url = Some("https://shop.example".into());
+    let (shop, _files, certificate) = secured(known_as).await;
+    let mut stream = connect(&shop, &certificate, &TLS13, &[]).await.unwrap();
+    let page = ask_for(&mut stream, "GET /v1/auth/session HTTP/1.1\r\nHost: shop.example\r\n\r\n");
+    let page = page.await;
+    let cookie = page.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    assert!(cookie.starts_with("__Host-mercat=mcb_"), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    let token = page.split("\"csrfToken\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let login = r#"{"email":"admin@shop.example","password":"correct horse battery staple"}"#;
+    let head = format!(
+        "POST /v1/auth/session HTTP/1.1\r\nHost: shop.example\r\nOrigin: https://shop.example\r\n\
+         Sec-Fetch-Site: same-origin\r\nCookie: {cookie}\r\nX-CSRF-Token: {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{login}",
+        login.len()
+    );
+    let answer = ask_for(&mut stream, &head).await;
+    assert_eq!(status(&answer), Some(200), "{answer}");
+    let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    assert!(cookie.starts_with("__Host-mercat=mct_") && cookie.ends_with("; Secure"), "{cookie}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! One walk through a shop that carries out every operation of the OpenAPI document, and holds each
 //! answer against it: status, media type, body. An operation that this walk does not know fails it.
 
+use crate::browser::Browser;
 use crate::goods::{address, by_hand, fill, paid_order, shelve, text, with_token};
 use crate::machines::{EVENT_STREAM, Reader};
 use crate::openapi::Document;
@@ -8,6 +9,7 @@ use crate::people::{PASSWORD, mailbox};
 use crate::testshop::{Answer, Request, TestShop};
 use crate::totp::code;
 use mercat::domain::mail::MailKind;
+use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -269,6 +271,7 @@ impl Walk<'_> {
         self.step("POST /v1/auth/logout", out, 204).await;
         self.staff().await;
         self.sign_in().await;
+        self.browser().await;
         self.own_logins().await;
         self.step("GET /healthz", shop.get("/healthz"), 200).await;
         self.step("GET /readyz", shop.get("/readyz"), 200).await;
@@ -339,6 +342,26 @@ impl Walk<'_> {
         self.step(&format!("GET {one}"), start, 404).await;
         let back = shop.get(&format!("{all}/none/callback?state=x"));
         self.step(&format!("GET {one}/callback"), back, 404).await;
+    }
+
+    /// Who logs in and out with a browser.
+    async fn browser(&mut self) {
+        let (shop, session) = (self.shop, "/v1/auth/session");
+        let login =
+            json!({ "email": "admin@shop.example", "password": "correct horse battery staple" });
+        self.step(&format!("GET {session}"), shop.get(session), 200).await;
+        let mut browser = Browser::open(shop).await;
+        let bare = shop.post(session).json(login.clone());
+        self.step(&format!("POST {session}"), bare, 403).await;
+        let wrong = json!({ "email": "admin@shop.example", "password": "wrong" });
+        let wrong = browser.ask(Method::POST, session).json(wrong);
+        self.step(&format!("POST {session}"), wrong, 401).await;
+        let log_in = browser.ask(Method::POST, session).json(login);
+        let answer = self.step(&format!("POST {session}"), log_in, 200).await;
+        browser.take(&answer);
+        self.step(&format!("GET {session}"), browser.get(session), 200).await;
+        let out = browser.ask(Method::DELETE, session);
+        self.step(&format!("DELETE {session}"), out, 204).await;
     }
 
     /// Customers: they come, look after themselves, are looked after, and go.

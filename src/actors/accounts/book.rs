@@ -46,7 +46,7 @@ struct Member {
 struct Family {
     holder: TokenHolder,
     tokens: Vec<TokenHash>,
-    /// The refresh token that runs out last, the only one that is not spent.
+    /// The refresh token that runs out last, the only one that is not spent; or the session.
     newest: Option<(Timestamp, TokenHash)>,
 }
 
@@ -188,6 +188,12 @@ impl Book {
         self.member(row.holder)
     }
 
+    /// The session of a browser.
+    pub fn session(&self, hash: &TokenHash, now: Timestamp) -> Option<TokenRow> {
+        let row = self.live(hash, now)?;
+        matches!(row.kind, TokenKind::Session { .. }).then_some(*row)
+    }
+
     pub fn exchange(&self, hash: &TokenHash, now: Timestamp) -> Option<Exchange> {
         let row = self.live(hash, now).filter(|row| row.kind == TokenKind::Refresh)?;
         let newest = self.families.get(&row.family).and_then(|family| family.newest);
@@ -208,6 +214,11 @@ impl Book {
     /// Whether a token of any kind is good for something still.
     pub fn is_live(&self, hash: &TokenHash, now: Timestamp) -> bool {
         self.live(hash, now).is_some()
+    }
+
+    /// A token of any kind, live or not.
+    pub fn token(&self, hash: &TokenHash) -> Option<&TokenRow> {
+        self.tokens.get(hash)
     }
 
     /// The family of a token of any kind.
@@ -303,7 +314,7 @@ impl Book {
             Family { holder: row.holder, tokens: Vec::new(), newest: None }
         });
         family.tokens.push(hash);
-        if row.kind == TokenKind::Refresh {
+        if matches!(row.kind, TokenKind::Refresh | TokenKind::Session { .. }) {
             family.newest = family.newest.max(Some((row.expires_at, hash)));
         }
         self.tokens.insert(hash, row);

@@ -99,17 +99,25 @@ impl Accounts {
         audience: Arc<Audience>,
         origin: Origin,
     ) -> Result<Grant, AccountError> {
-        let spare_hash = if audience.hires() && !self.is_met(&identity) {
-            Some(self.shared.secrets.hash(self.unguessable()).await?)
-        } else {
-            None
-        };
+        let spare_hash = self.spare_hash(&identity, &audience).await?;
         self.ask(|reply| Message::SignIn { identity, audience, spare_hash, origin, reply }).await
     }
 
     /// The identity providers that open a customer's account.
     pub fn issuers(&self, customer: CustomerId) -> Vec<String> {
         self.shared.book().bonds.issuers(TokenHolder::Customer(customer))
+    }
+
+    /// The hash of a password that nobody knows, where an account may have to be made.
+    pub(super) async fn spare_hash(
+        &self,
+        identity: &Identity,
+        audience: &Audience,
+    ) -> Result<Option<String>, AccountError> {
+        if !audience.hires() || self.is_met(identity) {
+            return Ok(None);
+        }
+        Ok(Some(self.shared.secrets.hash(self.unguessable()).await?))
     }
 
     /// Whether the identity or its address is known.
@@ -134,6 +142,17 @@ impl Parts {
         spare_hash: Option<String>,
         origin: &Origin,
     ) -> Result<Grant, AccountError> {
+        let holder = self.identified(identity, audience, spare_hash).await?;
+        self.begin(holder, origin).await
+    }
+
+    /// Whose account an identity opens.
+    pub(super) async fn identified(
+        &self,
+        identity: &Identity,
+        audience: &Audience,
+        spare_hash: Option<String>,
+    ) -> Result<TokenHolder, AccountError> {
         let hash = hash_of(identity);
         let (bound, is_there) = {
             let book = self.shared.book();
@@ -142,13 +161,13 @@ impl Parts {
         };
         if let Some(holder) = bound.filter(|_| is_there) {
             audience.readmit(kind_of(holder))?;
-            return self.begin(holder, origin).await;
+            return Ok(holder);
         }
         // Whoever was let go is not hired again for having an identity still.
         let spare_hash = spare_hash.filter(|_| bound.is_none());
         let holder = self.admit(identity, audience, spare_hash).await?;
         self.bind(hash, &identity.issuer, holder).await?;
-        self.begin(holder, origin).await
+        Ok(holder)
     }
 
     /// The account that an identity is to open which the shop has not seen before.

@@ -8,6 +8,7 @@
 
 mod api_keys;
 mod book;
+mod browser;
 mod identities;
 mod invitations;
 mod members;
@@ -29,6 +30,7 @@ mod where_from;
 mod tests;
 
 pub use api_keys::NewKey;
+pub use browser::{Credential, SessionGrant, SessionLife, SessionSettings};
 pub use customers::{AddressChange, CustomerView, ProfileChange};
 pub use mailed::{Letter, Proven};
 pub use sessions::{Grant, LoginWith};
@@ -52,6 +54,7 @@ use crate::storage::records::TokenHolder;
 use crate::storage::{Committer, Store, StoreError};
 use arc_swap::ArcSwapOption;
 use book::Book;
+use browser::Extending;
 use owner::{Answer, Job, Message, Owner, Parts};
 use ractor::ActorRef;
 use register::Register;
@@ -122,11 +125,13 @@ impl From<PoolError> for AccountError {
 pub struct AccountSettings {
     pub access_for: Span,
     pub refresh_for: Span,
+    pub sessions: SessionSettings,
 }
 
 impl Default for AccountSettings {
     fn default() -> AccountSettings {
-        AccountSettings { access_for: Span::hours(1), refresh_for: Span::days(30) }
+        let sessions = SessionSettings::default();
+        AccountSettings { access_for: Span::hours(1), refresh_for: Span::days(30), sessions }
     }
 }
 
@@ -218,6 +223,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     ids: Ids,
     settings: AccountSettings,
+    extending: Extending,
 }
 
 impl Accounts {
@@ -230,8 +236,9 @@ impl Accounts {
         settings: AccountSettings,
     ) -> Accounts {
         let (book, register) = (RwLock::default(), RwLock::default());
-        let ids = Ids::new(Arc::clone(&clock));
-        let shared = Shared { book, register, vault, store, secrets, clock, ids, settings };
+        let (ids, extending) = (Ids::new(Arc::clone(&clock)), Extending::default());
+        let shared =
+            Shared { book, register, vault, store, secrets, clock, ids, settings, extending };
         let shared = Arc::new(shared);
         Accounts { shared, mailbox: Arc::default() }
     }
@@ -282,6 +289,19 @@ impl Accounts {
             Message::Job(job)
         };
         self.ask(job).await
+    }
+
+    /// As [`Accounts::write`], for what nobody waits for.
+    fn tell<F>(&self, job: impl FnOnce(Parts) -> F + Send + 'static)
+    where
+        F: Future<Output = Result<(), AccountError>> + Send + 'static,
+    {
+        let job: Job = Box::new(|parts| {
+            Box::pin(async { job(parts).await == Err(AccountError::Unavailable) })
+        });
+        if let Some(mailbox) = &*self.mailbox.load() {
+            let _ = mailbox.cast(Message::Job(job));
+        }
     }
 
     /// A sender that was dropped says that nobody can answer: the actor died, or the shop goes down.

@@ -40,14 +40,24 @@ impl Accounts {
         password: Password,
         with: LoginWith,
     ) -> Result<Grant, AccountError> {
+        let (holder, password_hash) = self.recognized(email, password).await?;
+        self.ask(|reply| Message::Login { holder, password_hash, with, reply }).await
+    }
+
+    /// Whose password this is, and the hash for which it was found to be right.
+    pub(super) async fn recognized(
+        &self,
+        email: &str,
+        password: Password,
+    ) -> Result<(TokenHolder, String), AccountError> {
         let found = self.shared.book().password_of(&email.trim().to_lowercase());
         let own = found.as_ref().and_then(|(_, password_hash)| password_hash.as_deref());
         let hash = own.unwrap_or(DECOY);
         let is_right = self.shared.secrets.verify(password, hash.to_owned()).await?;
-        let Some((holder, Some(password_hash))) = found.filter(|_| is_right) else {
-            return Err(AccountError::WrongCredentials);
-        };
-        self.ask(|reply| Message::Login { holder, password_hash, with, reply }).await
+        match found.filter(|_| is_right) {
+            Some((holder, Some(password_hash))) => Ok((holder, password_hash)),
+            _ => Err(AccountError::WrongCredentials),
+        }
     }
 
     /// Exchanges a refresh token for new tokens, once. A second time, somebody has a copy of it, and
@@ -71,9 +81,19 @@ impl Parts {
         password_hash: &str,
         with: LoginWith,
     ) -> Result<Grant, AccountError> {
-        self.shared.book().check_password(holder, Some(password_hash))?;
-        self.pass_second_factor(holder, with.second).await?;
+        self.check_login(holder, password_hash, with.second).await?;
         self.begin(holder, &with.origin).await
+    }
+
+    /// Whether somebody who was recognized may come in.
+    pub(super) async fn check_login(
+        &self,
+        holder: TokenHolder,
+        password_hash: &str,
+        second: Option<SecondFactor>,
+    ) -> Result<(), AccountError> {
+        self.shared.book().check_password(holder, Some(password_hash))?;
+        self.pass_second_factor(holder, second).await
     }
 
     /// Begins a login of somebody who has proven who they are.
@@ -135,9 +155,9 @@ impl Parts {
         family: FamilyId,
         follows: Option<Timestamp>,
         surplus: &[TokenHash],
-        mut batch: Batch,
+        batch: Batch,
     ) -> Result<Grant, AccountError> {
-        let AccountSettings { access_for, refresh_for } = self.shared.settings;
+        let AccountSettings { access_for, refresh_for, .. } = self.shared.settings;
         let (now, ids) = (self.now(), &self.shared.ids);
         let after = follows.map(|at| at.plus(Span::millis(1)));
         let refresh_until = now.plus(refresh_for).max(after.unwrap_or_default());
@@ -149,19 +169,29 @@ impl Parts {
             token(TokenKind::Access, now.plus(access_for)),
             token(TokenKind::Refresh, refresh_until),
         ];
-        for (token, row) in &pair {
-            write_token(&token.hash(), row, &mut batch);
-        }
-        self.shared.book().write_removal(surplus, &mut batch);
-        self.commit(batch).await?;
-        self.shared.change(|book| {
-            book.remove_tokens(surplus);
-            for (token, row) in &pair {
-                book.add_token(token.hash(), *row);
-            }
-        });
+        let rows = [(pair[0].0.hash(), pair[0].1), (pair[1].0.hash(), pair[1].1)];
+        self.replace(surplus, &rows, batch).await?;
         let [(access, _), (refresh, _)] = pair;
         Ok(Grant { access, refresh, expires_in: access_for })
+    }
+
+    /// Removes tokens and makes others durable, in one commit with what is in `batch` already.
+    pub(super) async fn replace(
+        &self,
+        ended: &[TokenHash],
+        begun: &[(TokenHash, TokenRow)],
+        mut batch: Batch,
+    ) -> Result<(), AccountError> {
+        self.shared.book().write_removal(ended, &mut batch);
+        for (hash, row) in begun {
+            write_token(hash, row, &mut batch);
+        }
+        self.commit(batch).await?;
+        self.shared.change(|book| {
+            book.remove_tokens(ended);
+            begun.iter().for_each(|(hash, row)| book.add_token(*hash, *row));
+        });
+        Ok(())
     }
 
     pub(super) async fn end(&self, family: FamilyId) -> Result<(), AccountError> {

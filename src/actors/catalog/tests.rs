@@ -1,6 +1,7 @@
 //! The owner on a whole engine over the store in memory: real shards, real committer.
 
 use super::*;
+use crate::actors::accounts::SessionSettings;
 use crate::actors::ask::RenderedAnswer;
 use crate::actors::clock::ManualClock;
 use crate::actors::engine::{Engine, EngineParts};
@@ -61,6 +62,7 @@ impl TestShop {
             provider_timeout: Span::seconds(10),
             provider_retry: Span::seconds(1),
             entity_bytes: 64 << 20,
+            sessions: SessionSettings::default(),
         };
         let env = Env {
             settings,

@@ -12,6 +12,7 @@ mod random;
 mod retries;
 mod supervision;
 
+use super::accounts::SessionSettings;
 use super::ask::{Keyed, Refusal, Render, RenderedAnswer};
 use super::cart::{CartRefusal, CartRequest, CartView};
 use super::clock::{Clock, Ids, ManualClock};
@@ -318,6 +319,7 @@ fn settings() -> Settings {
         // Nothing is asked again unless a test wants it.
         provider_retry: Span::hours(1),
         entity_bytes: 64 << 20,
+        sessions: SessionSettings::default(),
     }
 }
 

@@ -2,9 +2,14 @@
 //! only then lets a request through to its handler, which gets its caller from here and nowhere else.
 
 use super::audit::Asked;
-use super::rules::{Found, ROWS, Row, Rule, Rules};
+use super::rules::{Found, ROWS, Rule, Rules};
 use super::{Admitted, Caller};
+use crate::actors::accounts::Credential;
 use crate::http::app::App;
+use crate::http::cookie;
+use crate::http::cors::Cors;
+use crate::http::csrf::{self, Shown};
+use crate::http::headers::keep_private;
 use crate::http::layers::detached;
 use crate::http::problem::{ApiError, not_allowed};
 use axum::body::Body;
@@ -24,20 +29,32 @@ use utoipa::openapi::path::{Operation, PathItem};
 #[derive(Clone)]
 pub struct Gate {
     app: App,
+    /// Other sites, of which some may be trusted with cookies.
+    sites: Cors,
     rules: Arc<Rules>,
 }
 
-impl Gate {
-    pub fn new(app: App) -> Gate {
-        Gate::with(app, ROWS)
-    }
+/// Somebody who may come in.
+struct Entry {
+    admitted: Admitted,
+    /// The cookie to which a token in the request's form must belong.
+    form_of: Option<String>,
+}
 
-    fn with(app: App, rows: &[Row]) -> Gate {
-        Gate { app, rules: Arc::new(Rules::of(rows)) }
+impl Entry {
+    /// Whether the answer is made for whoever a cookie names.
+    fn is_by_cookie(&self) -> bool {
+        matches!(self.admitted.shown, Some(Credential::Session(_)))
+    }
+}
+
+impl Gate {
+    pub fn new(app: App, sites: Cors) -> Gate {
+        Gate { app, sites, rules: Arc::new(Rules::of(ROWS)) }
     }
 
     /// Who asks, if they may come in, or else the answer.
-    fn admit(&self, request: &Request<Body>) -> Result<Admitted, Box<Response>> {
+    fn admit(&self, request: &Request<Body>) -> Result<Entry, Box<Response>> {
         let refuse = |error: ApiError| Box::new(error.into_response());
         let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         let rule = match self.rules.find(request.method().as_str(), path.unwrap_or_default()) {
@@ -52,13 +69,25 @@ impl Gate {
                 return Err(refuse(ApiError::Forbidden { needs: "nobody may do this".into() }));
             }
         };
-        let caller = if rule.asks_who() {
-            Caller::of(&self.app, request.headers()).map_err(refuse)?
-        } else {
-            Caller::Nobody
+        let headers = request.headers();
+        let (caller, shown) = match rule {
+            Rule::Open => (Caller::Nobody, None),
+            Rule::Page => Caller::of_cookie(&self.app, headers),
+            _ => Caller::of(&self.app, headers).map_err(refuse)?,
         };
         rule.admits(&caller).map_err(refuse)?;
-        Ok(Admitted { caller, rule })
+        let mut entry = Entry { admitted: Admitted { caller, shown, rule }, form_of: None };
+        let is_asked =
+            (rule == Rule::Page || entry.is_by_cookie()) && !csrf::is_read(request.method());
+        if is_asked {
+            let url = &self.app.public_url;
+            let own = cookie::SESSION.read(headers, url);
+            match csrf::check(request, own, url, &self.sites).map_err(refuse)? {
+                Shown::Good => {}
+                Shown::InForm => entry.form_of = own.map(str::to_owned),
+            }
+        }
+        Ok(entry)
     }
 }
 
@@ -81,7 +110,7 @@ type Answer = Result<Response, Infallible>;
 
 impl<S> Service<Request<Body>> for Gated<S>
 where
-    S: Service<Request<Body>, Response = Response, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = Response;
@@ -93,16 +122,27 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let admitted = match self.gate.admit(&request) {
-            Ok(admitted) => admitted,
+        let entry = match self.gate.admit(&request) {
+            Ok(entry) => entry,
             Err(refusal) => return Either::Left(Either::Left(ready(Ok(*refusal)))),
         };
         let route = request.extensions().get::<MatchedPath>().cloned();
         let route = route.as_ref().map(MatchedPath::as_str).unwrap_or_default();
-        let asked = Asked::of(&admitted.caller, &request, route, &self.gate.app);
-        request.extensions_mut().insert(admitted);
-        let answer = self.inner.call(request);
-        let Some(asked) = asked else { return Either::Left(Either::Right(answer)) };
+        let asked = Asked::of(&entry.admitted.caller, &request, route, &self.gate.app);
+        request.extensions_mut().insert(entry.admitted.clone());
+        let answer = if entry.is_by_cookie() || entry.form_of.is_some() {
+            // The service that is ready goes along, and its like stays for the next request.
+            let next = self.inner.clone();
+            let inner = std::mem::replace(&mut self.inner, next);
+            Either::Right(for_browser(inner, request, entry))
+        } else {
+            Either::Left(self.inner.call(request))
+        };
+        let (asked, answer) = match (asked, answer) {
+            (None, Either::Left(answer)) => return Either::Left(Either::Right(answer)),
+            (None, Either::Right(answer)) => return Either::Right(Box::pin(answer)),
+            (Some(asked), answer) => (asked, answer),
+        };
         // Whoever hangs up, what is changed is noted.
         let app = self.gate.app.clone();
         Either::Right(Box::pin(detached(async move {
@@ -110,6 +150,24 @@ where
             Ok(asked.answered(response, &app).await)
         })))
     }
+}
+
+/// Looks into the form, where that is left to do, and keeps the answer to its owner.
+async fn for_browser<S>(mut inner: S, mut request: Request<Body>, entry: Entry) -> Answer
+where
+    S: Service<Request<Body>, Response = Response, Error = Infallible>,
+{
+    if let Some(cookie) = &entry.form_of {
+        request = match csrf::check_form(request, cookie).await {
+            Ok(request) => request,
+            Err(error) => return Ok(error.into_response()),
+        };
+    }
+    let mut response = inner.call(request).await?;
+    if entry.is_by_cookie() {
+        keep_private(response.headers_mut());
+    }
+    Ok(response)
 }
 
 /// What the routes and the table say differently of each other.

@@ -102,6 +102,7 @@ impl Rule {
         match self {
             Rule::Open => "anybody; credentials are not looked at".into(),
             Rule::Public => "anybody".into(),
+            Rule::Page => "anybody, from a page of this shop".into(),
             Rule::Key => "whoever knows the id".into(),
             Rule::LoggedIn => "whoever is logged in".into(),
             Rule::Customer => "customers".into(),
@@ -122,7 +123,8 @@ pub fn page() -> String {
          Written by `MERCAT_RENEW=1 cargo test --lib access` from the table in\n\
          `src/http/access/rules.rs`; a test holds it to that. The shop does not start with a route that has no row.\n\n\
          `yes` and `own` (what is their own) come in. 401 and 403 come before anything of the request is looked\n\
-         at; what exists and is somebody else's is 404.\n\n",
+         at; what exists and is somebody else's is 404. Browsers show a session's cookie in place of a token; every\n\
+         write that is allowed for it needs the CSRF token too, and so does what only a page of this shop may send.\n\n",
     );
     let heads = Asker::ALL.map(Asker::name).join(" | ");
     let _ = writeln!(page, "| route | who | {heads} |");

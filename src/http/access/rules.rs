@@ -5,7 +5,7 @@ use super::Caller;
 use crate::domain::permission::Permission;
 use crate::http::problem::ApiError;
 use Permission as P;
-use Rule::{Customer, Key, LoggedIn, May, Member, Open, Own, OwnOrCart, Public};
+use Rule::{Customer, Key, LoggedIn, May, Member, Open, Own, OwnOrCart, Page, Public};
 use std::collections::HashMap;
 
 /// Who may call a route.
@@ -15,6 +15,9 @@ pub enum Rule {
     Open,
     /// Anybody; who shows a token has to show a good one.
     Public,
+    /// Anybody, from a page of this shop: every write needs the CSRF token that belongs to the
+    /// browser's cookie, also where nobody is logged in. Of credentials the cookie alone counts.
+    Page,
     /// Whoever knows the random id in the path.
     Key,
     /// Whoever is logged in, for what is their own.
@@ -106,6 +109,9 @@ pub const ROWS: &[Row] = &[
     row("POST", "/v1/auth/login", Open),
     row("POST", "/v1/auth/refresh", Open),
     row("POST", "/v1/auth/logout", LoggedIn),
+    row("GET", "/v1/auth/session", Page),
+    row("POST", "/v1/auth/session", Page),
+    row("DELETE", "/v1/auth/session", Page),
     row("GET", "/account/confirm", Open),
     row("POST", "/account/confirm", Open),
     row("GET", "/account/new-password", Open),
@@ -171,6 +177,7 @@ impl Rule {
             }
             Rule::Open
             | Rule::Public
+            | Rule::Page
             | Rule::Key
             | Rule::LoggedIn
             | Rule::Customer
@@ -181,7 +188,7 @@ impl Rule {
     /// Whether a caller may come in at all. What is whose is then the handler's to see.
     pub fn admits(self, caller: &Caller) -> Result<(), ApiError> {
         let (permission, is_owned, is_carts) = match self {
-            Rule::Open | Rule::Public | Rule::Key => return Ok(()),
+            Rule::Open | Rule::Public | Rule::Page | Rule::Key => return Ok(()),
             Rule::LoggedIn => {
                 return match caller {
                     Caller::Nobody => Err(ApiError::Unauthenticated),
@@ -225,11 +232,6 @@ impl Rule {
         }
         let needs = format!("this needs the permission {}", permission.name());
         Err(ApiError::Forbidden { needs: needs.into() })
-    }
-
-    /// Whether credentials are looked at.
-    pub fn asks_who(self) -> bool {
-        self != Rule::Open
     }
 
     /// Whether nobody gets in without credentials.

@@ -8,10 +8,9 @@ use super::dto::auth::{
 use super::dto::second_factor::second_factor;
 use super::users::claims;
 use crate::actors::accounts::throttle::Try;
-use crate::actors::accounts::{AccountError, Grant, LoginWith, Origin};
+use crate::actors::accounts::{AccountError, Credential, Grant, LoginWith, Origin};
 use crate::actors::pools::Password;
 use crate::domain::profile::AddressRejection;
-use crate::http::access::token;
 use crate::http::app::{App, Call};
 use crate::http::body::Body;
 use crate::http::client::Client;
@@ -110,16 +109,34 @@ async fn login(
     call: Call,
     body: Body<LoginBody>,
 ) -> Result<Response, ApiError> {
-    let LoginBody { email, password, totp, recovery_code } = body.value;
-    let attempt = app.shop.throttle.begin(&email, address)?;
-    attempt.held().await;
-    let with = LoginWith {
-        second: second_factor(totp, recovery_code),
-        origin: origin(address, &call.headers),
-    };
-    let granted = app.shop.accounts.login(&email, Password::from(password), with).await;
+    let Knock { attempt, email, password, with } =
+        knock(&app, address, &call.headers, body.value).await?;
+    let granted = app.shop.accounts.login(&email, password, with).await;
     judge(attempt, &granted);
     granted.map(|grant| tokens(&grant)).map_err(problem)
+}
+
+/// A try at logging in, however it is to be answered.
+pub(super) struct Knock<'a> {
+    pub attempt: Try<'a>,
+    pub email: String,
+    pub password: Password,
+    pub with: LoginWith,
+}
+
+/// Has a try wait for its turn.
+pub(super) async fn knock<'a>(
+    app: &'a App,
+    address: IpAddr,
+    headers: &HeaderMap,
+    body: LoginBody,
+) -> Result<Knock<'a>, ApiError> {
+    let LoginBody { email, password, totp, recovery_code } = body;
+    let attempt = app.shop.throttle.begin(&email, address)?;
+    attempt.held().await;
+    let second = second_factor(totp, recovery_code);
+    let with = LoginWith { second, origin: origin(address, headers) };
+    Ok(Knock { attempt, email, password: Password::from(password), with })
 }
 
 /// Counts a try for what became of it.
@@ -151,13 +168,12 @@ async fn refresh(State(app): State<App>, body: Body<RefreshBody>) -> Result<Resp
 
 /// Log out.
 ///
-/// Ends every token of the login that the bearer token came from, at once.
+/// Ends the login that the request came with, at once: every token of it, or the session.
 #[utoipa::path(post, path = "/v1/auth/logout", tag = "Access", security(("bearer" = [])),
     responses((status = 204)))]
-async fn logout(State(app): State<App>, call: Call) -> Result<Response, ApiError> {
-    let token = token(&call.headers).ok_or(ApiError::Unauthenticated)?.to_owned();
+async fn logout(State(app): State<App>, shown: Credential) -> Result<Response, ApiError> {
     let accounts = app.shop.accounts.clone();
-    let ended = detached(async move { accounts.logout(&token).await }).await;
+    let ended = detached(async move { accounts.logout(shown.expose()).await }).await;
     ended.map(|()| StatusCode::NO_CONTENT.into_response()).map_err(problem)
 }
 

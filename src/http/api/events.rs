@@ -5,11 +5,11 @@
 //! back with `Last-Event-ID` misses nothing and sees nothing twice.
 
 use super::dto::event::{EventJson, EventList, EventsMeta};
-use crate::actors::accounts::Accounts;
+use crate::actors::accounts::{Accounts, Credential};
 use crate::actors::reads::Reads;
 use crate::domain::Seq;
 use crate::domain::event::Event;
-use crate::http::access::{Staff, token};
+use crate::http::access::Staff;
 use crate::http::app::{App, Call};
 use crate::http::body::Params;
 use crate::http::etag::versioned;
@@ -88,7 +88,7 @@ struct FollowQuery {
 /// Follow the log live (server-sent events).
 ///
 /// Each message has the event's id as `id` and the event as JSON in `data`. A reader that comes back
-/// with `Last-Event-ID` goes on exactly there. The stream ends when the shop closes or the token
+/// with `Last-Event-ID` goes on exactly there. The stream ends when the shop closes or the login
 /// does.
 #[utoipa::path(get, path = "/v1/events/stream", tag = "Events",
     params(FollowQuery, ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen")),
@@ -97,6 +97,7 @@ struct FollowQuery {
 async fn follow(
     State(app): State<App>,
     _staff: Staff,
+    shown: Credential,
     call: Call,
     Params(query): Params<FollowQuery>,
 ) -> Result<Response, ApiError> {
@@ -118,7 +119,7 @@ async fn follow(
     let follower = Follower {
         reads: Arc::clone(&shop.reads),
         accounts: shop.accounts.clone(),
-        token: token(&call.headers).unwrap_or_default().to_owned(),
+        shown,
         after,
         read: VecDeque::new(),
         news,
@@ -137,7 +138,7 @@ struct Follower {
     reads: Arc<Reads>,
     accounts: Accounts,
     /// Looked at again before every page, for it may have been revoked.
-    token: String,
+    shown: Credential,
     after: Seq,
     read: VecDeque<Event>,
     news: watch::Receiver<Seq>,
@@ -153,7 +154,7 @@ impl Follower {
                 self.after = event.seq;
                 return Some(event);
             }
-            if *self.closing.borrow() || self.accounts.authenticate(&self.token).is_none() {
+            if *self.closing.borrow() || self.accounts.who(&self.shown).is_none() {
                 return None;
             }
             // What happens from here on shows as news.

@@ -5,6 +5,7 @@ mod account_links;
 mod api_keys;
 mod audit;
 mod auth;
+mod browser;
 mod users;
 mod products;
 mod images;
@@ -51,6 +52,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(orders::routes())
         .merge(test_payments::routes())
         .merge(auth::routes())
+        .merge(browser::routes())
         .merge(sessions::routes())
         .merge(totp::routes())
         .merge(staff::routes())

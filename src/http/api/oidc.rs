@@ -5,19 +5,20 @@
 //! provider's words never reach the answer, and `returnTo` leads nowhere but into this shop.
 
 use super::auth::{origin, problem, tokens_of};
-use super::dto::oidc::{ProviderJson, ProvidersJson, SignedInJson, StartQuery};
+use super::browser::set_session;
+use super::dto::oidc::{ProviderJson, ProvidersJson, SessionIn, SignedInJson, StartQuery};
 use crate::domain::catalog::Fault;
 use crate::http::app::App;
 use crate::http::body::{Named, Params};
 use crate::http::client::Client;
+use crate::http::cookie::{Kept, SESSION, SIGN_IN};
 use crate::http::etag::answer as answer_with;
 use crate::http::layers::detached;
-use crate::http::list::PublicUrl;
 use crate::http::problem::{ApiError, ProblemSchema};
-use crate::identity::{Answer, SignInError, SignedIn, Started};
+use crate::identity::{Aim, Answer, Gives, SignInError, SignedIn, Started};
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 use percent_encoding::percent_decode_str;
@@ -61,13 +62,15 @@ async fn start(
         return Err(ApiError::InvalidQuery(vec![Fault { pointer: "/returnTo".into(), detail }]));
     }
     let now = app.shop.env.clock.now();
-    let started = app.sign_ins.start(&provider, query.return_to, now).await;
-    let Started { url, browser } = started?;
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::FOUND;
-    let location = HeaderValue::from_str(&url).map_err(|error| ApiError::fault(&error))?;
-    response.headers_mut().insert(LOCATION, location);
-    Ok(with_cookie(response, &app.public_url, &browser, TEN_MINUTES))
+    let gives = match query.session {
+        Some(SessionIn::Cookie) => Gives::Session,
+        None => Gives::Tokens,
+    };
+    let aim = Aim { gives, return_to: query.return_to };
+    let Started { url, browser } = app.sign_ins.start(&provider, aim, now).await?;
+    let mut response = sent_to(StatusCode::FOUND, &url)?;
+    SIGN_IN.set(response.headers_mut(), &app.public_url, &browser, Kept::Seconds(TEN_MINUTES));
+    Ok(response)
 }
 
 /// Come back from an identity provider.
@@ -81,6 +84,7 @@ async fn start(
         ("error" = Option<String>, Query, description = "In place of a code"),
         ("iss" = Option<String>, Query, description = "The provider's issuer (RFC 9207)")),
     responses((status = 200, body = SignedInJson),
+        (status = 303, description = "With a session in a cookie, where the start asked for it", headers(("Location" = String, description = "`returnTo`"))),
         (status = 403, description = "`sign_in_not_started`, `sign_in_refused`, `identity_untrusted`, or why the identity opens no account: `email_missing`, `email_not_verified`, `email_domain_not_allowed`, `not_invited`, `other_sign_in`, `account_not_verified`", body = ProblemSchema, content_type = "application/problem+json"),
         (status = 409, description = "`identity_conflict`", body = ProblemSchema, content_type = "application/problem+json")))]
 async fn callback(
@@ -95,45 +99,47 @@ async fn callback(
         return Err(SignInError::UnknownProvider.into());
     }
     let answer = read_answer(uri.query().unwrap_or_default())?;
-    let browser = cookie(&headers, cookie_name(&app.public_url)).unwrap_or_default().to_owned();
+    let browser = SIGN_IN.read(&headers, &app.public_url).unwrap_or_default().to_owned();
+    let brought = SESSION.read(&headers, &app.public_url).map(str::to_owned);
     let now = app.shop.env.clock.now();
     let (accounts, origin) = (app.shop.accounts.clone(), origin(address, &headers));
+    let public_url = app.public_url.clone();
     // A code is good once: whoever hangs up here is signed in all the same.
     let granted = detached(async move {
-        let SignedIn { identity, audience, return_to } =
+        let SignedIn { identity, audience, aim } =
             sign_ins.finish(&provider, &browser, answer, now).await?;
-        let grant = accounts.sign_in_with(identity, audience, origin).await.map_err(problem)?;
-        Ok::<_, ApiError>(SignedInJson::new(tokens_of(&grant), return_to))
+        match aim.gives {
+            Gives::Tokens => {
+                let grant = accounts.sign_in_with(identity, audience, origin).await;
+                let tokens = tokens_of(&grant.map_err(problem)?);
+                let signed_in = SignedInJson::new(tokens, aim.return_to);
+                Ok::<_, ApiError>(answer_with(StatusCode::OK, &signed_in))
+            }
+            Gives::Session => {
+                let brought = brought.as_deref();
+                let opened = accounts.open_session_with(identity, audience, origin, brought).await;
+                let to = aim.return_to.as_deref().unwrap_or("/");
+                let mut response = sent_to(StatusCode::SEE_OTHER, to)?;
+                set_session(&app, &opened.map_err(problem)?, response.headers_mut());
+                Ok(response)
+            }
+        }
     });
-    let response = answer_with(StatusCode::OK, &granted.await?);
-    Ok(with_cookie(response, &app.public_url, "", 0))
+    let mut response: Response = granted.await?;
+    SIGN_IN.clear(response.headers_mut(), &public_url);
+    Ok(response)
+}
+
+fn sent_to(status: StatusCode, url: &str) -> Result<Response, ApiError> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    let location = HeaderValue::from_str(url).map_err(|error| ApiError::fault(&error))?;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
 }
 
 /// How long the cookie of a journey lives, in seconds.
-const TEN_MINUTES: u32 = 600;
-
-/// With the prefix a browser takes the cookie from this very host over TLS alone (RFC 6265bis,
-/// section 4.1.3.2); plain `http` is for a loopback, where there is no TLS.
-fn cookie_name(public_url: &PublicUrl) -> &'static str {
-    if public_url.is_https() { "__Host-mercat-sign-in" } else { "mercat-sign-in" }
-}
-
-fn with_cookie(mut response: Response, url: &PublicUrl, value: &str, seconds: u32) -> Response {
-    let secure = if url.is_https() { "; Secure" } else { "" };
-    let name = cookie_name(url);
-    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    let headers = response.headers_mut();
-    headers.extend(HeaderValue::from_str(&text).ok().map(|value| (SET_COOKIE, value)));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// The value of a cookie.
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs.find(|(own, _)| own.trim() == name).map(|(_, value)| value.trim())
-}
+const TEN_MINUTES: u64 = 600;
 
 /// Whether a browser that is sent to `path` stays in this shop. `//host` and `/\host` would lead to
 /// another one, and browsers drop tabs and line breaks before they look (WHATWG URL, section 4.4).
@@ -226,27 +232,5 @@ mod tests {
             let Err(ApiError::InvalidQuery(faults)) = read(query) else { panic!("{query}") };
             assert_eq!(faults[0].pointer, named, "{query}");
         }
-    }
-
-    #[test]
-    fn the_cookie_is_for_this_host_and_no_script() {
-        let set = |url: &str| {
-            let url = url.parse().unwrap();
-            let response = with_cookie(Response::new(Body::empty()), &url, "secret", 600);
-            response.headers()[SET_COOKIE].to_str().unwrap().to_owned()
-        };
-        assert_eq!(
-            set("https://shop.example"),
-            "__Host-mercat-sign-in=secret; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"
-        );
-        assert_eq!(
-            set("http://127.0.0.1:8080"),
-            "mercat-sign-in=secret; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"
-        );
-        let mut headers = HeaderMap::new();
-        headers.append(COOKIE, HeaderValue::from_static("a=b; mercat-sign-in=one"));
-        headers.append(COOKIE, HeaderValue::from_static("x-mercat-sign-in=two"));
-        assert_eq!(cookie(&headers, "mercat-sign-in"), Some("one"));
-        assert_eq!(cookie(&headers, "sign-in"), None);
     }
 }

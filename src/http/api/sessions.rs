@@ -4,8 +4,9 @@ use super::api_keys::{PageQuery, page};
 use super::auth::problem;
 use super::dto::session::SessionJson;
 use super::users::private;
+use crate::actors::accounts::Credential;
 use crate::domain::{SessionId, StaffId};
-use crate::http::access::{LoggedIn, token};
+use crate::http::access::LoggedIn;
 use crate::http::app::{App, Call};
 use crate::http::body::{Named, Params};
 use crate::http::layers::detached;
@@ -27,11 +28,12 @@ pub fn routes() -> OpenApiRouter<App> {
 async fn list(
     State(app): State<App>,
     LoggedIn(caller): LoggedIn,
+    shown: Credential,
     call: Call,
     Params(query): Params<PageQuery>,
 ) -> Result<Response, ApiError> {
     let accounts = &app.shop.accounts;
-    let current = token(&call.headers).and_then(|token| accounts.session_of(token));
+    let current = accounts.session_of(shown.expose());
     let sessions = accounts.sessions(caller.holder()).map_err(problem)?.into_iter().map(|own| {
         let is_current = current == Some(own.id);
         SessionJson::new(own, is_current)

@@ -10,8 +10,10 @@ use crate::actors::reads::{OrderFilter, Page};
 use crate::domain::order::Order;
 use crate::domain::payment::PaymentState;
 use crate::domain::{OrderId, PaymentId, Span};
+use crate::http::access::FormToken;
 use crate::http::app::{App, Call};
 use crate::http::body::{Body, Named};
+use crate::http::csrf;
 use crate::http::etag::versioned;
 use crate::http::headers::{Forms, page_policy};
 use crate::http::json::money_text;
@@ -79,25 +81,28 @@ async fn decide(
 async fn ask(
     State(app): State<App>,
     TestPayments(_): TestPayments,
+    form: FormToken,
     Named(payment): Named<PaymentId>,
 ) -> Result<Response, ApiError> {
     let (_, _, order) = order_of(&app, payment)?;
-    page(&order)
+    page(&order, form)
 }
 
 async fn decide_by_form(
     State(app): State<App>,
     TestPayments(provider): TestPayments,
+    token: FormToken,
     Named(payment): Named<PaymentId>,
     form: Bytes,
 ) -> Result<Response, ApiError> {
-    let outcome = match &*form {
-        b"outcome=approve" => Outcome::Approve,
-        b"outcome=decline" => Outcome::Decline,
+    let mut fields = form.split(|byte| *byte == b'&').filter(|field| !csrf::is_field(field));
+    let outcome = match (fields.next(), fields.next()) {
+        (Some(b"outcome=approve"), None) => Outcome::Approve,
+        (Some(b"outcome=decline"), None) => Outcome::Decline,
         _ => return Err(ApiError::invalid("/outcome", "must be one of: approve, decline")),
     };
     let (_, _, order) = complete(app, provider, payment, outcome).await?;
-    page(&order)
+    page(&order, token)
 }
 
 /// Notes the decision at the provider, and has the order learn of it, whoever hangs up meanwhile.
@@ -162,6 +167,7 @@ struct Ask {
     items: Vec<(String, u32)>,
     state: Shown,
     status: &'static str,
+    csrf: Option<String>,
 }
 
 /// What the page has to say.
@@ -175,7 +181,7 @@ enum Shown {
     UnderWay,
 }
 
-fn page(order: &Order) -> Result<Response, ApiError> {
+fn page(order: &Order, FormToken(csrf): FormToken) -> Result<Response, ApiError> {
     let placed = &order.placed;
     let state = match &order.payment.state {
         PaymentState::ActionNeeded { .. } => Shown::Waiting,
@@ -191,6 +197,7 @@ fn page(order: &Order) -> Result<Response, ApiError> {
         items: placed.lines.iter().map(item).collect(),
         state,
         status: order.status().name(),
+        csrf,
     };
     let html = page.render().map_err(|error| ApiError::fault(&error))?;
     let policy = page_policy(&html, Forms::ToUs);

@@ -6,6 +6,8 @@ pub mod claims;
 mod export;
 mod me;
 
+pub(super) use me::own;
+
 use super::auth::problem;
 use super::dto::user::{UserJson, UserUpdate};
 use crate::actors::accounts::{User, UserFilter};

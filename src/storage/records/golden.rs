@@ -562,6 +562,7 @@ fn tokens_keep_their_bytes() {
         ("customer", token(customer, TokenKind::Access)),
         ("verification", token(customer, TokenKind::Verification)),
         ("password reset", token(customer, TokenKind::PasswordReset)),
+        ("session", token(customer, TokenKind::Session { until: LATER })),
     ];
     check(1, include_str!("golden/token.v1.hex"), &samples);
 }

@@ -819,15 +819,20 @@ prop_compose! {
     }
 }
 
+fn token_kinds() -> impl Strategy<Value = TokenKind> {
+    let plain = vec![
+        TokenKind::Access,
+        TokenKind::Refresh,
+        TokenKind::Verification,
+        TokenKind::PasswordReset,
+    ];
+    prop_oneof![select(plain), times().prop_map(|until| TokenKind::Session { until })]
+}
+
 prop_compose! {
     pub(super) fn token_rows()(
         holder in holders(),
-        kind in select(vec![
-            TokenKind::Access,
-            TokenKind::Refresh,
-            TokenKind::Verification,
-            TokenKind::PasswordReset,
-        ]),
+        kind in token_kinds(),
         expires_at in times(),
         family: [u8; 16],
     ) -> TokenRow {

@@ -32,6 +32,8 @@ pub enum TokenKind {
     Verification,
     /// Was mailed to its holder, and sets a new password once.
     PasswordReset,
+    /// Opens to a browser what its holder may see and do. It runs out earlier if it is not used.
+    Session { until: Timestamp },
 }
 
 impl Stored for TokenRow {
@@ -60,6 +62,7 @@ enum TokenKindV1 {
     Refresh,
     Verification,
     PasswordReset,
+    Session { until: TimeV1 },
 }
 
 impl From<&TokenRow> for TokenRowV1 {
@@ -71,6 +74,7 @@ impl From<&TokenRow> for TokenRowV1 {
                 TokenKind::Refresh => TokenKindV1::Refresh,
                 TokenKind::Verification => TokenKindV1::Verification,
                 TokenKind::PasswordReset => TokenKindV1::PasswordReset,
+                TokenKind::Session { until } => TokenKindV1::Session { until: until.into() },
             },
             expires_at: row.expires_at.into(),
             family: row.family,
@@ -87,6 +91,7 @@ impl From<TokenRowV1> for TokenRow {
                 TokenKindV1::Refresh => TokenKind::Refresh,
                 TokenKindV1::Verification => TokenKind::Verification,
                 TokenKindV1::PasswordReset => TokenKind::PasswordReset,
+                TokenKindV1::Session { until } => TokenKind::Session { until: until.into() },
             },
             expires_at: stored.expires_at.into(),
             family: stored.family,

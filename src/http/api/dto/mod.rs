@@ -4,6 +4,7 @@
 pub mod address;
 pub mod audit;
 pub mod auth;
+pub mod browser;
 pub mod cart;
 pub mod category;
 pub mod collection;

@@ -71,11 +71,22 @@ impl SignedInJson {
     }
 }
 
+/// Where a session is kept.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionIn {
+    Cookie,
+}
+
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct StartQuery {
-    /// A path of this shop where the person is going; the callback gives it back.
+    /// `cookie`: a browser that comes back has a session and is sent on to `returnTo`, or else to
+    /// `/`. Without it, it is given tokens as JSON.
+    #[param(inline)]
+    pub session: Option<SessionIn>,
+    /// A path of this shop where the person is going; without a session, the callback gives it back.
     #[param(inline, min_length = 1, max_length = 2048, example = "/account")]
     pub return_to: Option<String>,
 }

@@ -1,9 +1,9 @@
 //! What somebody sees and changes of themselves.
 
 use super::private;
-use crate::actors::accounts::{AccountError, Accounts, Caller, User};
+use crate::actors::accounts::{AccountError, Accounts, Caller, Credential, User};
 use crate::actors::pools::Password;
-use crate::http::access::{Customer, LoggedIn, token};
+use crate::http::access::{Customer, LoggedIn};
 use crate::http::api::auth::{mail_wanted, problem};
 use crate::http::api::dto::auth::MailWantedJson;
 use crate::http::api::dto::user::{Erase, MeUpdate, UserJson};
@@ -44,13 +44,13 @@ async fn show(
 async fn update(
     State(app): State<App>,
     LoggedIn(caller): LoggedIn,
+    shown: Credential,
     call: Call,
     body: Body<MeUpdate>,
 ) -> Result<Response, ApiError> {
     let accounts = app.shop.accounts.clone();
     let user = own(&accounts, &caller)?;
     let expected = call.expected(Some(UserJson::of(&user).0))?;
-    let token = token(&call.headers).ok_or(ApiError::Unauthenticated)?.to_owned();
     let update = body.value;
     let changed = async move {
         let profile = update.profile();
@@ -73,7 +73,7 @@ async fn update(
         }
         if let Some(password) = update.password.clone() {
             let (old, new) = (confirmed(), Password::from(password));
-            let changed = accounts.change_password(&caller, &token, old, new).await;
+            let changed = accounts.change_password(&caller, shown.expose(), old, new).await;
             changed.map_err(unconfirmed)?;
         }
         own(&accounts, &caller)
@@ -116,7 +116,7 @@ async fn verify_again(
 }
 
 /// The account behind a login.
-fn own(accounts: &Accounts, caller: &Caller) -> Result<User, ApiError> {
+pub(in crate::http::api) fn own(accounts: &Accounts, caller: &Caller) -> Result<User, ApiError> {
     let id = match caller {
         Caller::Customer(customer) => customer.customer.to_string(),
         Caller::Staff(staff) => staff.staff.to_string(),
