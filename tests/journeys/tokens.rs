@@ -1,10 +1,13 @@
 //! Attacks on tokens: forged, changed, expired, taken from elsewhere, replayed. All are told the
 //! same, 401, and none of them opens anything.
 
+use crate::browser::Browser;
 use crate::goods::text;
+use crate::people;
 use crate::testshop::TestShop;
 use mercat::actors::pools::Password;
 use mercat::domain::Span;
+use mercat::domain::mail::MailKind;
 use mercat::domain::staff::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -199,6 +202,27 @@ async fn a_token_that_has_ended_is_none() {
     shop.post("/v1/auth/logout").bearer(access).send().await.expect(204);
     is_refused(&shop, access).await;
     refresh(&shop, text(&tokens, "refreshToken")).await.problem(401, "invalid_token");
+    // By another password: that of the other logins, and those of nobody else.
+    let email = "ada@example.com";
+    let [own, other] = [people::customer(&shop, email).await, {
+        let tokens = people::login(&shop, email, people::PASSWORD).await.expect(200).json();
+        text(&tokens, "accessToken").to_owned()
+    }];
+    let bystander = login(&shop, EMAIL).await;
+    let bystander = text(&bystander, "accessToken");
+    let change = json!({ "currentPassword": people::PASSWORD, "password": "lantern river copper" });
+    shop.put("/v1/users/me").bearer(&own).json(change).send().await.expect(200);
+    is_refused(&shop, &other).await;
+    shop.get("/v1/users/me").bearer(&own).send().await.expect(200);
+    // By a password that was set anew by mail: all of them.
+    let forgot = shop.post("/v1/auth/password/forgot").json(json!({ "email": email }));
+    forgot.send().await.expect(202);
+    let token = people::mailbox(&shop, email).token(MailKind::PasswordReset);
+    let reset = json!({ "token": token, "password": people::PASSWORD });
+    shop.post("/v1/auth/password/reset").json(reset).send().await.expect(204);
+    is_refused(&shop, &own).await;
+    is_refused(&shop, &token).await;
+    shop.get("/v1/orders").bearer(bystander).send().await.expect(200);
     // By another role.
     let password = Password::from(PASSWORD.to_owned());
     let grace = "grace@shop.example";
@@ -235,4 +259,27 @@ async fn a_replayed_refresh_token_ends_its_whole_family() {
     let shop = shop.restarted().await;
     is_refused(&shop, text(&third, "accessToken")).await;
     shop.get("/v1/orders").bearer(text(&bystander, "accessToken")).send().await.expect(200);
+}
+
+/// Session fixation: somebody plants a cookie that they know in another's browser, and waits for
+/// the owner of that browser to log in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planted_session_is_never_the_one_that_a_login_gives() {
+    let shop = TestShop::open().await;
+    people::customer(&shop, "ada@example.com").await;
+    let planted = Browser::logged_in(&shop, "ada@example.com", people::PASSWORD).await;
+    let token = |cookie: &str| cookie.split_once('=').unwrap().1.to_owned();
+    let known = token(&planted.cookie);
+    let victim = shop.post("/v1/auth/session").header("cookie", &planted.cookie);
+    let victim = victim.header("x-csrf-token", &planted.csrf);
+    let login = json!({ "email": EMAIL, "password": PASSWORD });
+    let granted = victim.json(login).send().await.expect(200);
+    let given = granted.header("set-cookie").split(';').next().unwrap().to_owned();
+    assert_ne!(token(&given), known);
+    let ask = |cookie: &str| shop.get("/v1/users/me").header("cookie", cookie).send();
+    ask(&planted.cookie).await.problem(401, "unauthenticated");
+    assert_eq!(ask(&given).await.expect(200).json()["email"], EMAIL);
+    // Nor does a cookie turn into a bearer token, or the other way round.
+    is_refused(&shop, &known).await;
+    is_refused(&shop, &token(&given)).await;
 }
