@@ -59,6 +59,8 @@ pub enum Admission {
     Bind,
     /// It becomes a new member of staff.
     Hire(Role),
+    /// It becomes a new customer, whose address is proven already.
+    Register,
 }
 
 /// Why an identity opens no account.
@@ -128,7 +130,7 @@ impl Audience {
                 }
                 Ok(Admission::Bind)
             }
-            (Audience::Customers, None) => Err(IdentityRejection::NotInvited),
+            (Audience::Customers, None) => Ok(Admission::Register),
             (Audience::Staff(door), None) => {
                 door.hires_as.map(Admission::Hire).ok_or(IdentityRejection::NotInvited)
             }
@@ -211,11 +213,14 @@ mod tests {
 
     #[test]
     fn who_is_not_there_is_hired_where_the_shop_says_so() {
-        for door in [Audience::Customers, staff(&[], None)] {
-            assert_eq!(door.admit(&ada(), None), Err(IdentityRejection::NotInvited));
-        }
+        assert_eq!(staff(&[], None).admit(&ada(), None), Err(IdentityRejection::NotInvited));
         let hiring = staff(&["example.com"], Some(Role::Staff));
         assert_eq!(hiring.admit(&ada(), None), Ok(Admission::Hire(Role::Staff)));
+    }
+
+    #[test]
+    fn anybody_with_a_proven_address_may_become_a_customer() {
+        assert_eq!(Audience::Customers.admit(&ada(), None), Ok(Admission::Register));
     }
 
     #[test]

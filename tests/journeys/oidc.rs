@@ -6,12 +6,14 @@ use crate::browser::Browser;
 use crate::goods::text;
 use crate::oidc_provider::{CLIENT, House, Lie, SECRET};
 use crate::openapi::Document;
+use crate::people::{login, me};
 use crate::testshop::{Answer, START, TestShop};
 use crate::totp;
 use mercat::actors::pools::Password;
 use mercat::domain::Span;
 use mercat::domain::staff::Role;
 use mercat::identity::settings::{For, ProviderRow, RoleName};
+use mercat::storage::Table;
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -350,6 +352,37 @@ async fn is_in_at(shop: &TestShop, house: &House) {
     later["exp"] = json!(NOW_S + 100_000);
     house.meets(later);
     is_in(shop, sign_in(shop, house).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_comes_in_registers_by_it_and_is_forgotten() {
+    let house = House::open(NOW_S).await;
+    house.meets(person("ada", "Ada@Example.com"));
+    let rows = vec![row("house", &house.issuer, For::Customers)];
+    let shop = TestShop::with(|config| config.identity = rows).await;
+    let access = |answer: Answer| text(&answer.expect(200).json(), "accessToken").to_owned();
+    let first = me(&shop, &access(sign_in(&shop, &house).await)).await;
+    assert_eq!((&first["email"], &first["name"]), (&json!("ada@example.com"), &json!("Ada")));
+    assert_eq!((&first["emailVerified"], &first["role"]), (&json!(true), &json!("customer")));
+    let shop = shop.restarted().await;
+    // Another address at the provider: it is the same person.
+    house.meets(person("ada", "countess@example.com"));
+    let ada = access(sign_in(&shop, &house).await);
+    assert_eq!(me(&shop, &ada).await["userId"], first["userId"]);
+    let export = shop.get("/v1/users/me/export").bearer(&ada).send().await.expect(200).json();
+    assert_eq!(export["identityProviders"], json!([house.issuer]));
+    // No password opens the account, so none is asked for to close it.
+    login(&shop, "ada@example.com", "").await.faults(422);
+    shop.delete("/v1/users/me").bearer(&ada).send().await.expect(204);
+    let table = Table::Identities;
+    assert_eq!(shop.shop.reads.snapshot().unwrap().count(table).unwrap(), 0);
+    let again = me(&shop, &access(sign_in(&shop, &house).await)).await;
+    assert_ne!(again["userId"], first["userId"]);
+    assert_eq!(again["email"], "countess@example.com");
+    // Whoever registered with an address and never proved it is not given the account's owner.
+    crate::people::register(&shop, "bob@example.com").await.expect(202);
+    house.meets(person("bob", "bob@example.com"));
+    sign_in(&shop, &house).await.problem(403, "account_not_verified");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,7 +41,17 @@ pub struct CustomerView {
 pub(super) struct NewCustomer {
     pub email: String,
     pub name: Option<String>,
-    pub password_hash: String,
+    /// `None` where no password is to open the account.
+    pub password_hash: Option<String>,
+}
+
+/// Whether it is known that a new customer reads mail to their address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Somebody who is trusted in that has said so.
+    Given,
+    /// A token is mailed there.
+    Wanted,
 }
 
 /// What a customer, or staff for them, changes of a profile; what is `None` stays.
@@ -103,7 +113,7 @@ impl Accounts {
         let email = super::address(email)?;
         let password = checked(password, &email)?;
         let password_hash = self.shared.secrets.hash(password).await?;
-        let new = NewCustomer { email, name, password_hash };
+        let new = NewCustomer { email, name, password_hash: Some(password_hash) };
         self.ask(|reply| Message::Register(new, reply)).await
     }
 
@@ -193,30 +203,52 @@ impl Loaded {
 
 impl Parts {
     pub(super) async fn register(&self, new: NewCustomer) -> Result<(), AccountError> {
-        let NewCustomer { email, name, password_hash } = new;
-        let holder = self.shared.book().holder_of(&email);
-        if let Some(holder) = holder {
-            return self.tell_owner(holder).await;
+        let holder = self.shared.book().holder_of(&new.email);
+        match holder {
+            Some(holder) => self.tell_owner(holder).await,
+            None => self.create_customer(new, Proof::Wanted).await.map(|_| ()),
         }
+    }
+
+    /// Makes a customer of somebody whose address has no account.
+    pub(super) async fn create_customer(
+        &self,
+        new: NewCustomer,
+        proof: Proof,
+    ) -> Result<CustomerId, AccountError> {
+        let NewCustomer { email, name, password_hash } = new;
         let (id, now) = (self.shared.ids.customer(), self.now());
         let mut batch = Batch::new();
         let person = self.shared.vault.new_person(&mut batch, now);
         let profile = Profile::new(email, name);
         let register = CustomerCommand::Register { person, profile: self.seal(person, &profile)? };
-        let customer = self.decided(id, None, register, &mut batch)?;
-        let row = CustomerRow { customer, password_hash: Some(password_hash) };
+        let mut customer = self.decided(id, None, register, &mut batch)?;
+        let mut token = None;
+        match proof {
+            Proof::Given => {
+                let verify = CustomerCommand::Verify;
+                customer = self.decided(id, Some(customer), verify, &mut batch)?;
+            }
+            Proof::Wanted => {
+                let holder = TokenHolder::Customer(id);
+                let kind = TokenKind::Verification;
+                let (own, row) = self.mail_token(holder, kind, VERIFIES_FOR, &mut batch);
+                let to = Addressee::Customer(id);
+                self.want_mail(MailKind::Verification, to, Some(&own), &mut batch);
+                token = Some((own.hash(), row));
+            }
+        }
+        let row = CustomerRow { customer, password_hash };
         batch.put(EntityKey::Customer(id), 0, &row);
-        let holder = TokenHolder::Customer(id);
-        let token = self.mail_token(holder, TokenKind::Verification, VERIFIES_FOR, &mut batch);
-        let to = Addressee::Customer(id);
-        self.want_mail(MailKind::Verification, to, Some(&token.0), &mut batch);
         self.commit(batch).await?;
         self.shared.change(|book| {
             book.put_customer(id, &row, &profile);
-            book.add_token(token.0.hash(), token.1);
+            if let Some((hash, row)) = token {
+                book.add_token(hash, row);
+            }
         });
         tracing::info!(customer.id = %id, "a customer registered");
-        Ok(())
+        Ok(id)
     }
 
     pub(super) async fn change_profile(

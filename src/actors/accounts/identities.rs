@@ -4,6 +4,7 @@
 //! opens is a rule (`domain/identity.rs`). Here is the memory of it: an identity that has met its
 //! account once opens that one and no other, whatever becomes of its e-mail address.
 
+use super::customers::{NewCustomer, Proof};
 use super::owner::{Message, Parts};
 use super::staff::{NewStaff, Unless};
 use super::token::Token;
@@ -21,6 +22,9 @@ use crate::storage::{Batch, Snapshot, StoreError, Table};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// The longest name that a customer may have, in characters.
+const NAME_MOST: usize = 200;
 
 /// Names a subject at an issuer.
 type IdentityHash = [u8; 32];
@@ -191,6 +195,14 @@ impl Parts {
         match (audience.admit(identity, namesake)?, found) {
             (Admission::Bind, Some(holder)) => Ok(holder),
             (Admission::Hire(role), _) => self.hire(email, role, spare_hash).await,
+            (Admission::Register, _) => {
+                let name = identity.name.as_deref().map(str::trim);
+                let name =
+                    name.filter(|name| !name.is_empty() && name.chars().count() <= NAME_MOST);
+                let email = super::address(&email)?;
+                let new = NewCustomer { email, name: name.map(str::to_owned), password_hash: None };
+                self.create_customer(new, Proof::Given).await.map(TokenHolder::Customer)
+            }
             (Admission::Bind, None) => Err(IdentityRejection::NotInvited.into()),
         }
     }
