@@ -88,6 +88,16 @@ pub struct Keyed<V, R> {
     pub vault: Vault,
 }
 
+impl<V, R> Keyed<V, R> {
+    /// Puts the rendered answer into `batch`, and gives it.
+    pub fn record(self, value: &V, batch: &mut Batch, now: Timestamp) -> RenderedAnswer {
+        let rendered = (self.render)(Ok(value));
+        let kept = rendered.kept(self.attempt, now, &self.vault);
+        batch.answer(self.first_used, self.attempt, &kept);
+        rendered
+    }
+}
+
 /// Somebody who waits for an answer.
 pub struct Ask<V, R> {
     reply: Option<oneshot::Sender<AskResult<V, R>>>,
@@ -119,12 +129,7 @@ impl<V, R> Ask<V, R> {
 
     /// Puts the rendered answer into `batch`, and gives what is to be sent once that is durable.
     pub fn record(self, value: V, batch: &mut Batch, now: Timestamp) -> Pending<V, R> {
-        let stored = self.keyed.map(|keyed| {
-            let rendered = (keyed.render)(Ok(&value));
-            let kept = rendered.kept(keyed.attempt, now, &keyed.vault);
-            batch.answer(keyed.first_used, keyed.attempt, &kept);
-            rendered
-        });
+        let stored = self.keyed.map(|keyed| keyed.record(&value, batch, now));
         Pending { reply: self.reply, result: Ok(Answered { value, stored }) }
     }
 

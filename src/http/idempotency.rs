@@ -1,7 +1,9 @@
 //! `Idempotency-Key`: the caller's name for one attempt, and the hashes under which it is kept.
 //!
 //! The key is scoped by caller and route template; the fingerprint covers method, whole path and
-//! body, so that a key used for another cart or another body is told apart from a repeat.
+//! body, so that a key used for another cart or another body is told apart from a repeat. The key as
+//! the caller wrote it is kept nowhere, and is part of both hashes: of a key that nobody can guess, the
+//! hashes tell nobody what the body was.
 
 use super::problem::ApiError;
 use crate::domain::order::Attempt;
@@ -56,7 +58,12 @@ impl IdempotencyKey {
     ) -> Attempt {
         Attempt {
             key: hash(&[scope.as_bytes(), template.as_bytes(), self.0.as_bytes()]),
-            fingerprint: hash(&[method.as_str().as_bytes(), path.as_bytes(), body]),
+            fingerprint: hash(&[
+                method.as_str().as_bytes(),
+                path.as_bytes(),
+                self.0.as_bytes(),
+                body,
+            ]),
         }
     }
 }

@@ -143,6 +143,7 @@ async fn a_customer_takes_along_all_that_the_shop_knows() {
     let export = export.json();
     assert_eq!(export["user"], me(&shop, &ada).await);
     assert_eq!(export["addresses"][0]["line1"], address()["line1"]);
+    assert_eq!(export["sessions"][0]["current"], true);
     let orders = export["orders"].as_array().unwrap();
     assert_eq!(orders.len(), 2);
     assert!(orders.contains(&order) && orders.contains(&guests));

@@ -215,6 +215,13 @@ async fn an_address_book_has_a_default_and_is_its_customers_alone() {
     shop.delete(&path).bearer(&ada).send().await.expect(204);
     let left = shop.get(first.header("location")).bearer(&ada).send().await.expect(200).json();
     assert_eq!(left["isDefault"], true);
+    // Sent twice, it is added once.
+    let twice = || shop.post(book).bearer(&ada).key("once").json(address()).send();
+    let (one, again) = (twice().await.expect(201), twice().await.expect(201));
+    assert_eq!((&one.bytes, again.header("idempotency-replayed")), (&again.bytes, "true"));
+    assert_eq!(again.header("cache-control"), "no-store");
+    let list = shop.get(book).bearer(&ada).send().await.expect(200).json();
+    assert_eq!(list["meta"]["totalItems"], 2);
     let mut nowhere = address();
     nowhere["country"] = json!("XX");
     assert_eq!(add(nowhere).await.faults(422), ["/country"]);
@@ -248,6 +255,32 @@ async fn staff_see_and_correct_customers_and_only_admins_see_staff() {
     let body = json!({ "name": "x" });
     let profile = shop.put("/v1/users/me").staff().json(body).send().await;
     profile.problem(409, "no_profile");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_a_login_and_no_password_cannot_guess_it() {
+    let shop = TestShop::open().await;
+    let access = customer(&shop, ADA).await;
+    let guess = |n: usize| {
+        let body = json!({ "password": OTHER, "currentPassword": format!("guess number {n}") });
+        change(&shop, &access, body)
+    };
+    let mut refused = None;
+    for n in 0..10 {
+        let answer = guess(n).await;
+        match answer.status {
+            422 => assert_eq!(answer.faults(422), ["/currentPassword"]),
+            _ => refused = Some(answer),
+        }
+        if refused.is_some() {
+            break;
+        }
+    }
+    refused.expect("there is an end to guessing").problem(429, "rate_limited");
+    let erase = shop.delete("/v1/users/me").bearer(&access).json(json!({ "password": PASSWORD }));
+    erase.send().await.problem(429, "rate_limited");
+    shop.pass(Span::minutes(5));
+    login(&shop, ADA, PASSWORD).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use super::owner::{Message, Parts};
 use super::passwords::checked;
 use super::token::Token;
 use super::{AccountError, Accounts};
+use crate::actors::ask::{Answered, AskResult, Keyed, Refusal};
 use crate::actors::pools::Password;
 use crate::domain::customer::{Account, Customer, CustomerCommand};
 use crate::domain::event::{EntityKey, Fact};
@@ -69,6 +70,9 @@ pub enum AddressChange {
     Replace(AddressId, Box<Address>, Preference),
     Remove(AddressId),
 }
+
+/// The key of a change of a customer.
+pub type KeyedChange = Keyed<CustomerView, AccountError>;
 
 /// Everything of a customer that is to be destroyed.
 pub(super) struct Erasure {
@@ -141,8 +145,15 @@ impl Accounts {
         id: CustomerId,
         change: AddressChange,
         expected: Option<u64>,
-    ) -> Result<CustomerView, AccountError> {
-        self.ask(|reply| Message::ChangeAddresses { id, change, expected, reply }).await
+        keyed: Option<KeyedChange>,
+    ) -> AskResult<CustomerView, AccountError> {
+        let changed = self.write(move |parts| async move {
+            parts.change_addresses(id, change, expected, keyed).await
+        });
+        changed.await.map_err(|error| match error {
+            AccountError::Unavailable => Refusal::Unavailable,
+            rejected => Refusal::Rejected(rejected),
+        })
     }
 
     /// Destroys the keys of a customer and of the guests whom they were, and ends all logins.
@@ -303,12 +314,13 @@ impl Parts {
         Some(token)
     }
 
-    pub(super) async fn change_addresses(
+    async fn change_addresses(
         &self,
         id: CustomerId,
         change: AddressChange,
         expected: Option<u64>,
-    ) -> Result<CustomerView, AccountError> {
+        keyed: Option<KeyedChange>,
+    ) -> Result<Answered<CustomerView>, AccountError> {
         let mut loaded = self.loaded(id, expected)?;
         let book = &mut loaded.profile.addresses;
         match change {
@@ -319,7 +331,8 @@ impl Parts {
             AddressChange::Remove(id) => book.remove(id),
         }?;
         let sealed = self.seal(loaded.person, &loaded.profile)?;
-        self.write(id, loaded, CustomerCommand::ChangeAddresses(sealed), Batch::new()).await
+        let command = CustomerCommand::ChangeAddresses(sealed);
+        self.write_answered(id, loaded, command, Batch::new(), keyed).await
     }
 
     pub(super) async fn erase(&self, erasure: Erasure) -> Result<(), AccountError> {
@@ -389,15 +402,31 @@ impl Parts {
         id: CustomerId,
         loaded: Loaded,
         command: CustomerCommand,
-        mut batch: Batch,
+        batch: Batch,
     ) -> Result<CustomerView, AccountError> {
+        self.write_answered(id, loaded, command, batch, None).await.map(|answered| answered.value)
+    }
+
+    /// As [`Parts::write`], with what is answered to it under an idempotency key.
+    async fn write_answered(
+        &self,
+        id: CustomerId,
+        loaded: Loaded,
+        command: CustomerCommand,
+        mut batch: Batch,
+        keyed: Option<KeyedChange>,
+    ) -> Result<Answered<CustomerView>, AccountError> {
         let Loaded { version, row, person, profile } = loaded;
         let customer = self.decided(id, Some(row.customer), command, &mut batch)?;
         let row = CustomerRow { customer, ..row };
         batch.put(EntityKey::Customer(id), version, &row);
+        let changed =
+            Loaded { version: version + 1, row: row.clone(), person, profile: profile.clone() };
+        let value = changed.view(id);
+        let stored = keyed.map(|keyed| keyed.record(&value, &mut batch, self.now()));
         self.commit(batch).await?;
         self.shared.change(|book| book.put_customer(id, &row, &profile));
-        Ok(Loaded { version: version + 1, row, person, profile }.view(id))
+        Ok(Answered { value, stored })
     }
 
     pub(super) fn seal(

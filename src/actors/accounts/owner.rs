@@ -1,6 +1,6 @@
 //! The one writer of accounts. Each subject adds what it writes to [`Parts`] in its own file.
 
-use super::customers::{AddressChange, CustomerView, Erasure, NewCustomer, ProfileChange};
+use super::customers::{CustomerView, Erasure, NewCustomer, ProfileChange};
 use super::mailed::Proven;
 use super::passwords::NewPassword;
 use super::sessions::{Grant, LoginWith};
@@ -32,12 +32,6 @@ pub(super) enum Message {
     ChangeProfile {
         id: CustomerId,
         change: ProfileChange,
-        expected: Option<u64>,
-        reply: Answer<CustomerView>,
-    },
-    ChangeAddresses {
-        id: CustomerId,
-        change: AddressChange,
         expected: Option<u64>,
         reply: Answer<CustomerView>,
     },
@@ -131,9 +125,6 @@ impl Actor for Owner {
             Message::Register(new, reply) => answer(parts.register(new).await, reply),
             Message::ChangeProfile { id, change, expected, reply } => {
                 answer(parts.change_profile(id, change, expected).await, reply)
-            }
-            Message::ChangeAddresses { id, change, expected, reply } => {
-                answer(parts.change_addresses(id, change, expected).await, reply)
             }
             Message::ChangePassword(new, reply) => answer(parts.change_password(new).await, reply),
             Message::Erase(erasure, reply) => answer(parts.erase(erasure).await, reply),

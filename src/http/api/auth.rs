@@ -139,6 +139,22 @@ pub(super) async fn knock<'a>(
     Ok(Knock { attempt, email, password: Password::from(password), with })
 }
 
+/// Does what needs the password of whoever is logged in, or a code of theirs; tries are counted
+/// together with those of the login.
+pub(super) async fn tried<T: Send + 'static>(
+    app: &App,
+    email: &str,
+    address: IpAddr,
+    problem: fn(AccountError) -> ApiError,
+    act: impl Future<Output = Result<T, AccountError>> + Send + 'static,
+) -> Result<T, ApiError> {
+    let attempt = app.shop.throttle.begin(email, address)?;
+    attempt.held().await;
+    let outcome = detached(act).await;
+    judge(attempt, &outcome);
+    outcome.map_err(problem)
+}
+
 /// Counts a try for what became of it.
 pub(super) fn judge<T>(attempt: Try<'_>, outcome: &Result<T, AccountError>) {
     match outcome {

@@ -12,6 +12,7 @@ use crate::http::body::{Named, Params};
 use crate::http::layers::detached;
 use crate::http::list::List;
 use crate::http::problem::ApiError;
+use crate::storage::records::TokenHolder;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -32,13 +33,23 @@ async fn list(
     call: Call,
     Params(query): Params<PageQuery>,
 ) -> Result<Response, ApiError> {
+    let sessions = own_sessions(&app, &shown, caller.holder())?;
+    Ok(private(page(&app, &call, sessions, query)))
+}
+
+/// All logins of whoever asks.
+pub fn own_sessions(
+    app: &App,
+    shown: &Credential,
+    holder: TokenHolder,
+) -> Result<Vec<SessionJson>, ApiError> {
     let accounts = &app.shop.accounts;
     let current = accounts.session_of(shown.expose());
-    let sessions = accounts.sessions(caller.holder()).map_err(problem)?.into_iter().map(|own| {
+    let sessions = accounts.sessions(holder).map_err(problem)?.into_iter().map(|own| {
         let is_current = current == Some(own.id);
         SessionJson::new(own, is_current)
     });
-    Ok(private(page(&app, &call, sessions.collect(), query)))
+    Ok(sessions.collect())
 }
 
 /// End one of your logins, at once.

@@ -1,12 +1,12 @@
 //! The second factor of members of staff.
 
-use super::auth::{judge, problem};
+use super::auth::{problem, tried};
 use super::dto::second_factor::{
     EnrolmentJson, RecoveryCodesJson, TotpBegin, TotpConfirm, TotpRemove, TotpStateJson,
     second_factor,
 };
 use super::users::private;
-use crate::actors::accounts::{AccountError, Caller};
+use crate::actors::accounts::Caller;
 use crate::actors::pools::Password;
 use crate::domain::StaffId;
 use crate::http::access::{Member, Staff};
@@ -19,7 +19,6 @@ use crate::http::problem::{ApiError, ProblemSchema};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use std::net::IpAddr;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -54,7 +53,7 @@ async fn begin(
 ) -> Result<Response, ApiError> {
     let (accounts, caller) = (app.shop.accounts.clone(), Caller::Staff(member.clone()));
     let password = Password::from(body.value.password);
-    let begun = tried(&app, &member.email, address, async move {
+    let begun = tried(&app, &member.email, address, problem, async move {
         accounts.confirm(&caller, password).await?;
         accounts.begin_totp(member.staff).await
     });
@@ -74,7 +73,7 @@ async fn confirm(
     body: Body<TotpConfirm>,
 ) -> Result<Response, ApiError> {
     let accounts = app.shop.accounts.clone();
-    let confirmed = tried(&app, &member.email, address, async move {
+    let confirmed = tried(&app, &member.email, address, problem, async move {
         accounts.confirm_totp(member.staff, body.value.totp).await
     });
     let recovery_codes = confirmed.await?;
@@ -94,7 +93,7 @@ async fn remove(
     let TotpRemove { password, totp, recovery_code } = body.value;
     let shown = second_factor(totp, recovery_code).ok_or(ApiError::TotpRequired)?;
     let (accounts, caller) = (app.shop.accounts.clone(), Caller::Staff(member.clone()));
-    let removed = tried(&app, &member.email, address, async move {
+    let removed = tried(&app, &member.email, address, problem, async move {
         accounts.confirm(&caller, Password::from(password)).await?;
         accounts.remove_totp(member.staff, shown).await
     });
@@ -116,18 +115,4 @@ async fn reset(
     let accounts = app.shop.accounts.clone();
     let reset = detached(async move { accounts.reset_totp(id, staff.member).await }).await;
     reset.map(|()| StatusCode::NO_CONTENT.into_response()).map_err(problem)
-}
-
-/// Does what needs a password or a code; tries are counted together with those of the login.
-async fn tried<T: Send + 'static>(
-    app: &App,
-    email: &str,
-    address: IpAddr,
-    act: impl Future<Output = Result<T, AccountError>> + Send + 'static,
-) -> Result<T, ApiError> {
-    let attempt = app.shop.throttle.begin(email, address)?;
-    attempt.held().await;
-    let outcome = detached(act).await;
-    judge(attempt, &outcome);
-    outcome.map_err(problem)
 }

@@ -2,11 +2,12 @@
 
 use super::address::AddressJson;
 use super::order::OrderJson;
+use super::session::SessionJson;
 
 use crate::actors::accounts::{CustomerView, ProfileChange, User};
 use crate::domain::profile::{AddressBook, Preference};
 use crate::domain::staff::Staff;
-use crate::domain::{Address, AddressId, StaffId, Timestamp};
+use crate::domain::{Address, AddressId, StaffId};
 use crate::http::body::Input;
 use crate::http::json::{Time, given};
 use serde::{Deserialize, Serialize};
@@ -248,36 +249,18 @@ pub struct ClaimedJson {
 }
 
 /// All that the shop knows of a customer.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Export)]
 pub struct ExportJson {
     pub exported_at: Time,
     pub user: UserJson,
     pub addresses: Vec<SavedAddressJson>,
+    /// The logins that go on, and where they came from.
+    pub sessions: Vec<SessionJson>,
     /// The identity providers that open the account.
     #[schema(example = json!(["https://id.example"]))]
     pub identity_providers: Vec<String>,
     /// All of them, newest first.
     pub orders: Vec<OrderJson>,
-}
-
-impl ExportJson {
-    pub fn new(
-        customer: &CustomerView,
-        identity_providers: Vec<String>,
-        orders: Vec<OrderJson>,
-        now: Timestamp,
-    ) -> ExportJson {
-        let book = &customer.profile.addresses;
-        let address =
-            |(id, address): &(AddressId, Address)| SavedAddressJson::new(*id, address, book);
-        ExportJson {
-            exported_at: now.into(),
-            user: UserJson::from(customer),
-            addresses: book.entries().iter().map(address).collect(),
-            identity_providers,
-            orders,
-        }
-    }
 }

@@ -1,22 +1,24 @@
 //! A customer's address book.
 
 use super::private;
-use crate::actors::accounts::{AddressChange, CustomerCaller, CustomerView};
+use crate::actors::accounts::{AccountError, AddressChange, CustomerCaller, CustomerView};
+use crate::actors::ask::{Refusal, Render, RenderedAnswer};
 use crate::domain::AddressId;
-use crate::http::access::Customer;
+use crate::http::access::{Customer, Shopper};
 use crate::http::api::auth::problem;
 use crate::http::api::dto::user::{AddressInput, SavedAddressJson};
 use crate::http::app::{App, Call};
 use crate::http::body::{Body, Named, Params};
 use crate::http::etag::versioned;
+use crate::http::keyed::{carry_out, refused, rendered};
 use crate::http::layers::detached;
 use crate::http::list::{List, PageLimit, PageNumber, Paging};
 use crate::http::problem::ApiError;
 use axum::extract::State;
-use axum::http::header::LOCATION;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use std::sync::Arc;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -61,21 +63,38 @@ async fn list(
 
 /// Add an address.
 #[utoipa::path(post, path = "/v1/users/me/addresses", tag = "Users", request_body = AddressInput,
-    security(("bearer" = [])), responses((status = 201, body = SavedAddressJson)))]
+    params(("Idempotency-Key" = Option<String>, Header)), security(("bearer" = [])), responses((status = 201, body = SavedAddressJson)))]
 async fn add(
     State(app): State<App>,
     Customer(customer): Customer,
+    shopper: Shopper,
     call: Call,
     body: Body<AddressInput>,
 ) -> Result<Response, ApiError> {
     let id = app.shop.env.ids.address();
     let (address, preference) = body.value.into_address();
     let change = AddressChange::Add(id, Box::new(address), preference);
-    let changed = change_book(&app, &customer, change, None).await?;
-    let mut response = shown(&call, StatusCode::CREATED, &changed, id)?;
+    let attempt = call.attempt(&shopper.scope, &body.raw)?;
+    let path = call.path().to_owned();
+    let render: Render<CustomerView, AccountError> = Arc::new(move |outcome| match outcome {
+        Ok(customer) => added(customer, id, &path),
+        Err(error) => refused(problem(*error), &path),
+    });
+    let (accounts, customer) = (app.shop.accounts.clone(), customer.customer);
+    let answered = carry_out(&app, attempt, render, move |keyed| async move {
+        accounts.change_addresses(customer, change, None, keyed).await
+    });
+    Ok(private(answered.await?))
+}
+
+/// How the answer to a new address looks.
+fn added(customer: &CustomerView, id: AddressId, path: &str) -> RenderedAnswer {
+    let book = &customer.profile.addresses;
+    let Some(address) = book.get(id) else { return refused(NO_ADDRESS, path) };
+    let shown = SavedAddressJson::new(id, address, book);
     let location = format!("/v1/users/me/addresses/{id}");
-    response.headers_mut().extend(HeaderValue::try_from(location).map(|value| (LOCATION, value)));
-    Ok(response)
+    let answer = rendered(StatusCode::CREATED, customer.version, Some(location), &shown);
+    RenderedAnswer { about: Some(customer.person), ..answer }
 }
 
 /// See an address.
@@ -141,8 +160,12 @@ async fn change_book(
     expected: Option<u64>,
 ) -> Result<CustomerView, ApiError> {
     let (accounts, id) = (app.shop.accounts.clone(), customer.customer);
-    let changed = async move { accounts.change_addresses(id, change, expected).await };
-    detached(changed).await.map_err(problem)
+    let changed = async move { accounts.change_addresses(id, change, expected, None).await };
+    match detached(changed).await {
+        Ok(answered) => Ok(answered.value),
+        Err(Refusal::Rejected(error)) => Err(problem(error)),
+        Err(Refusal::Unavailable) => Err(problem(AccountError::Unavailable)),
+    }
 }
 
 fn shown(

@@ -4,11 +4,12 @@ use super::private;
 use crate::actors::accounts::{AccountError, Accounts, Caller, Credential, User};
 use crate::actors::pools::Password;
 use crate::http::access::{Customer, LoggedIn};
-use crate::http::api::auth::{mail_wanted, problem};
+use crate::http::api::auth::{mail_wanted, problem, tried};
 use crate::http::api::dto::auth::MailWantedJson;
 use crate::http::api::dto::user::{Erase, MeUpdate, UserJson};
 use crate::http::app::{App, Call};
 use crate::http::body::{Body, MaybeBody};
+use crate::http::client::Client;
 use crate::http::etag::versioned;
 use crate::http::layers::detached;
 use crate::http::problem::ApiError;
@@ -45,6 +46,7 @@ async fn update(
     State(app): State<App>,
     LoggedIn(caller): LoggedIn,
     shown: Credential,
+    Client(address): Client,
     call: Call,
     body: Body<MeUpdate>,
 ) -> Result<Response, ApiError> {
@@ -56,7 +58,9 @@ async fn update(
         let profile = update.profile();
         let confirmed = || Password::from(update.current_password.clone().unwrap_or_default());
         if profile.email.is_some() {
-            accounts.confirm(&caller, confirmed()).await.map_err(unconfirmed)?;
+            let (accounts, own, password) = (accounts.clone(), caller.clone(), confirmed());
+            let confirm = async move { accounts.confirm(&own, password).await };
+            tried(&app, caller.email(), address, unconfirmed, confirm).await?;
         }
         let is_profile =
             profile.name.is_some() || profile.phone.is_some() || profile.email.is_some();
@@ -73,8 +77,10 @@ async fn update(
         }
         if let Some(password) = update.password.clone() {
             let (old, new) = (confirmed(), Password::from(password));
-            let changed = accounts.change_password(&caller, shown.expose(), old, new).await;
-            changed.map_err(unconfirmed)?;
+            let (accounts, own) = (accounts.clone(), caller.clone());
+            let change =
+                async move { accounts.change_password(&own, shown.expose(), old, new).await };
+            tried(&app, caller.email(), address, unconfirmed, change).await?;
         }
         own(&accounts, &caller)
     };
@@ -91,15 +97,17 @@ async fn update(
 async fn erase(
     State(app): State<App>,
     Customer(customer): Customer,
+    Client(address): Client,
     body: MaybeBody<Erase>,
 ) -> Result<Response, ApiError> {
     let password = body.value.password.map(Password::from);
-    let accounts = app.shop.accounts.clone();
-    let erased = detached(async move { accounts.erase(customer.customer, password).await }).await;
-    erased.map_err(|error| match error {
+    let (accounts, id) = (app.shop.accounts.clone(), customer.customer);
+    let erase = async move { accounts.erase(id, password).await };
+    let wrong = |error| match error {
         AccountError::WrongCredentials => ApiError::invalid("/password", "is not the right one"),
         other => problem(other),
-    })?;
+    };
+    tried(&app, &customer.email, address, wrong, erase).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
