@@ -200,6 +200,7 @@ impl TestShop {
     }
 
     /// The full address of a path.
+    #[cfg(feature = "oidc")]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

@@ -508,7 +508,10 @@ impl MailState {
                     GiveUp::Refused { .. } | GiveUp::Unaddressable => {
                         tracing::error!(mail.id = %id, %why, "a mail is given up");
                     }
-                    GiveUp::TooLate | GiveUp::NoRecipient | GiveUp::Overtaken => {
+                    GiveUp::Overtaken => {
+                        tracing::debug!(mail.id = %id, %why, "a mail is not sent");
+                    }
+                    GiveUp::TooLate | GiveUp::NoRecipient => {
                         tracing::info!(mail.id = %id, %why, "a mail is not sent");
                     }
                 }
