@@ -21,6 +21,7 @@ pub enum Permission {
     StaffWrite,
     KeysWrite,
     AuditRead,
+    UsersErase,
 }
 
 struct Row {
@@ -43,7 +44,7 @@ const fn row(
     Row { permission, name, allows, roles }
 }
 
-const TABLE: [Row; 14] = [
+const TABLE: [Row; 15] = [
     row(Permission::ProductsRead, "products:read", "drafts, archived products, exports", BOTH),
     row(Permission::ProductsWrite, "products:write", "products, pictures, categories", BOTH),
     row(Permission::ImportsWrite, "imports:write", "imports of products", BOTH),
@@ -58,6 +59,7 @@ const TABLE: [Row; 14] = [
     row(Permission::StaffWrite, "staff:write", "members of staff, invitations, roles", ADMIN),
     row(Permission::KeysWrite, "keys:write", "API keys", ADMIN),
     row(Permission::AuditRead, "audit:read", "who changed what, from where", ADMIN),
+    row(Permission::UsersErase, "users:erase", "erasing customers, for good", ADMIN),
 ];
 
 impl Permission {
@@ -130,7 +132,12 @@ mod tests {
         let barred = Permission::all().filter(|permission| !Role::Staff.may(*permission));
         assert_eq!(
             barred.collect::<Vec<_>>(),
-            [Permission::StaffWrite, Permission::KeysWrite, Permission::AuditRead]
+            [
+                Permission::StaffWrite,
+                Permission::KeysWrite,
+                Permission::AuditRead,
+                Permission::UsersErase
+            ]
         );
     }
 

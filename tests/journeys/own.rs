@@ -151,6 +151,25 @@ async fn a_customer_takes_along_all_that_the_shop_knows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_erases_a_customer_who_wrote_a_letter() {
+    let shop = TestShop::open().await;
+    let ada = customer(&shop, ADA).await;
+    let path = format!("/v1/users/{}", text(&me(&shop, &ada).await, "userId"));
+    shop.delete(&path).bearer(&ada).send().await.problem(403, "forbidden");
+    let seen = shop.get(&path).staff().send().await.expect(200);
+    let stale = shop.delete(&path).staff().header("if-match", "\"nothing\"");
+    stale.send().await.problem(412, "precondition_failed");
+    let erase = shop.delete(&path).staff().header("if-match", seen.etag());
+    erase.send().await.expect(204);
+    shop.get("/v1/users/me").bearer(&ada).send().await.problem(401, "invalid_token");
+    shop.get(&path).staff().send().await.problem(404, "not_found");
+    shop.delete(&path).staff().send().await.problem(404, "not_found");
+    let admin = shop.get("/v1/users/me").staff().send().await.expect(200).json();
+    let own = format!("/v1/users/{}", text(&admin, "userId"));
+    shop.delete(&own).staff().send().await.problem(409, "is_staff");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_an_erased_customers_orders_the_books_are_left() {
     let shop = TestShop::open().await;
     shelve(&shop, GOODS).await;

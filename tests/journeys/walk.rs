@@ -389,7 +389,8 @@ impl Walk<'_> {
         let reset = || shop.post("/v1/auth/password/reset").json(reset.clone());
         self.step("POST /v1/auth/password/reset", reset(), 204).await;
         self.step("POST /v1/auth/password/reset", reset(), 401).await;
-        let access = self.step("POST /v1/auth/login", shop.post("/v1/auth/login").json(login), 200);
+        let access =
+            self.step("POST /v1/auth/login", shop.post("/v1/auth/login").json(login.clone()), 200);
         let access = text(&access.await.json(), "accessToken").to_owned();
         self.own_account(&access).await;
         let (claims, export) = ("/v1/users/me/claims", "/v1/users/me/export");
@@ -398,6 +399,11 @@ impl Walk<'_> {
         self.looked_after(email).await;
         let erase = shop.delete("/v1/users/me").bearer(&access);
         self.step("DELETE /v1/users/me", erase.json(json!({ "password": PASSWORD })), 204).await;
+        self.step("POST /v1/auth/register", register(), 202).await;
+        let found = shop.get(&format!("/v1/users?email={email}")).staff();
+        let found = self.step("GET /v1/users", found, 200).await.json();
+        let path = format!("/v1/users/{}", text(&found["data"][0], "userId"));
+        self.step("DELETE /v1/users/{userId}", shop.delete(&path).staff(), 204).await;
     }
 
     async fn own_account(&mut self, access: &str) {
@@ -426,6 +432,8 @@ impl Walk<'_> {
         self.step(&format!("GET {one}"), shop.get(&path).staff(), 200).await;
         let correct = shop.put(&path).staff().json(json!({ "phone": "+1 555 0100" }));
         self.step(&format!("PUT {one}"), correct, 200).await;
+        let erase = shop.delete(&path).staff().header("if-match", "\"nothing\"");
+        self.step(&format!("DELETE {one}"), erase, 412).await;
     }
 
     /// What members of staff have of their own: second factor and logins.

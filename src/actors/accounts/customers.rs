@@ -77,8 +77,15 @@ pub type KeyedChange = Keyed<CustomerView, AccountError>;
 /// Everything of a customer that is to be destroyed.
 pub(super) struct Erasure {
     pub customer: CustomerId,
-    /// The hash for which the password was found to be right.
-    pub password_hash: Option<String>,
+    pub wanted_by: WantedBy,
+}
+
+/// Who wants an erasure.
+pub(super) enum WantedBy {
+    /// The customer, for whose password this hash was found to be right.
+    Customer(Option<String>),
+    /// Whoever looks after customers, asked in another way.
+    Staff,
 }
 
 /// A customer's row as the store has it now, opened.
@@ -164,7 +171,13 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let holder = TokenHolder::Customer(customer);
         let password_hash = self.confirmed(holder, password).await?;
-        let erasure = Erasure { customer, password_hash };
+        let erasure = Erasure { customer, wanted_by: WantedBy::Customer(password_hash) };
+        self.ask(|reply| Message::Erase(erasure, reply)).await
+    }
+
+    /// As [`Accounts::erase`], for a customer who asked for it in another way.
+    pub async fn erase_for(&self, customer: CustomerId) -> Result<(), AccountError> {
+        let erasure = Erasure { customer, wanted_by: WantedBy::Staff };
         self.ask(|reply| Message::Erase(erasure, reply)).await
     }
 }
@@ -336,11 +349,13 @@ impl Parts {
     }
 
     pub(super) async fn erase(&self, erasure: Erasure) -> Result<(), AccountError> {
-        let Erasure { customer: id, password_hash } = erasure;
+        let Erasure { customer: id, wanted_by } = erasure;
         let holder = TokenHolder::Customer(id);
         let tokens = {
             let book = self.shared.book();
-            book.check_password(holder, password_hash.as_deref())?;
+            if let WantedBy::Customer(password_hash) = wanted_by {
+                book.check_password(holder, password_hash.as_deref())?;
+            }
             book.tokens_held(holder, None)
         };
         let Loaded { version, row, .. } = self.loaded(id, None)?;

@@ -155,6 +155,7 @@ pub const ROWS: &[Row] = &[
     row("GET", "/v1/users", May(P::UsersRead)),
     row("GET", "/v1/users/{userId}", May(P::UsersRead)),
     row("PUT", "/v1/users/{userId}", May(P::UsersWrite)),
+    row("DELETE", "/v1/users/{userId}", May(P::UsersErase)),
     // The log and machines.
     row("GET", "/v1/events", May(P::EventsRead)),
     row("GET", "/v1/events/stream", May(P::EventsRead)),

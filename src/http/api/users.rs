@@ -23,7 +23,7 @@ use crate::http::problem::ApiError;
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -36,7 +36,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(claims::routes())
         .merge(export::routes())
         .routes(routes!(list))
-        .routes(routes!(show, update))
+        .routes(routes!(show, update, erase))
 }
 
 /// Which users.
@@ -126,6 +126,29 @@ async fn update(
     let changed = changed.map_err(problem)?;
     let user = UserJson::from(&changed);
     Ok(private(versioned(&call.headers, StatusCode::OK, Some(changed.version), &user)))
+}
+
+/// Erase a customer who asked for it in another way than here.
+///
+/// There is no way back. What the shop knows of them is destroyed, as by `DELETE /v1/users/me`; their
+/// orders stay in the books, of nobody.
+#[utoipa::path(delete, path = "/v1/users/{userId}", tag = "Users",
+    params(("userId" = String, Path), ("If-Match" = Option<String>, Header)), security(("bearer" = [])),
+    responses((status = 204), (status = 412)))]
+async fn erase(
+    State(app): State<App>,
+    caller: Caller,
+    call: Call,
+    Named(id): Named<String>,
+) -> Result<Response, ApiError> {
+    let User::Customer(customer) = find(&app, &caller, &id)? else {
+        let detail = "members of staff are removed at /v1/staff".to_owned();
+        return Err(ApiError::Conflict { code: "is_staff", detail });
+    };
+    call.expected(Some(customer.version))?;
+    let accounts = app.shop.accounts.clone();
+    let erased = detached(async move { accounts.erase_for(customer.id).await }).await;
+    erased.map(|()| StatusCode::NO_CONTENT.into_response()).map_err(problem)
 }
 
 /// Members of staff are there for those who manage them alone.
