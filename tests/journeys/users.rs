@@ -172,6 +172,56 @@ async fn another_address_counts_once_it_is_proven_and_only_if_nobody_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_for_a_new_password_dies_with_the_address_that_it_was_mailed_to() {
+    let shop = TestShop::open().await;
+    let access = customer(&shop, ADA).await;
+    forgot(&shop, ADA).await.expect(202);
+    let mailed = mailbox(&shop, ADA).token(MailKind::PasswordReset);
+    let wanted = json!({ "email": EVE, "currentPassword": PASSWORD });
+    change(&shop, &access, wanted).await.expect(200);
+    verify(&shop, &mailbox(&shop, EVE).token(MailKind::EmailChange)).await.expect(204);
+    reset(&shop, &mailed, OTHER).await.problem(401, "invalid_token");
+    let shop = shop.restarted().await;
+    reset(&shop, &mailed, OTHER).await.problem(401, "invalid_token");
+    login(&shop, EVE, PASSWORD).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_locked_out_by_a_new_password_gets_no_mail_that_lets_them_in() {
+    let shop = TestShop::open().await;
+    // Somebody registers with an address that is not theirs, and wishes for one that is.
+    let squatter = unverified(&shop, ADA).await;
+    let wanted = json!({ "email": EVE, "currentPassword": PASSWORD });
+    change(&shop, &squatter, wanted).await.expect(200);
+    forgot(&shop, ADA).await.expect(202);
+    let mailed = mailbox(&shop, ADA).token(MailKind::PasswordReset);
+    reset(&shop, &mailed, OTHER).await.expect(204);
+    let owner = login(&shop, ADA, OTHER).await.expect(200).json();
+    let owner = text(&owner, "accessToken");
+    assert_eq!(me(&shop, owner).await["pendingEmail"], Value::Null);
+    shop.post("/v1/users/me/verification").bearer(owner).send().await.expect(202);
+    assert_eq!(mailbox(&shop, EVE).count(MailKind::EmailChange), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_has_the_shop_flood_mailboxes() {
+    let shop = TestShop::open().await;
+    let access = customer(&shop, ADA).await;
+    let wish = |email: &str| {
+        change(&shop, &access, json!({ "email": email, "currentPassword": PASSWORD }))
+    };
+    for n in 0..5 {
+        wish(&format!("{n}@example.org")).await.expect(200);
+    }
+    wish(EVE).await.problem(429, "rate_limited");
+    assert_eq!(mailbox(&shop, EVE).total(), 0);
+    assert_eq!(me(&shop, &access).await["pendingEmail"], "4@example.org");
+    shop.pass(Span::seconds(1));
+    wish(EVE).await.expect(200);
+    assert_eq!(mailbox(&shop, EVE).total(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_profile_is_changed_by_its_etag_and_nobody_elses() {
     let shop = TestShop::open().await;
     let (ada, eve) = (customer(&shop, ADA).await, customer(&shop, EVE).await);

@@ -293,6 +293,10 @@ impl Parts {
             revoked = self.shared.book().tokens_of_kind(holder, TokenKind::Verification);
             profile.wanted_email = Some(email).filter(|email| *email != profile.email);
             if let Some(wanted) = &profile.wanted_email {
+                // Nobody has the shop flood somebody's mailbox, wished for or their own.
+                let now = self.now();
+                self.shared.register().may_wish(id, now)?;
+                self.shared.change_register(|register| register.note_wish(id, now));
                 token = self.want_proof(holder, wanted, &mut batch);
                 self.want_mail(MailKind::EmailChangeRequested, to, None, &mut batch);
             }

@@ -152,10 +152,9 @@ impl Parts {
             return Err(AccountError::InvalidToken);
         };
         let holder = TokenHolder::Customer(id);
-        let spent = self.shared.book().tokens_of_kind(holder, TokenKind::Verification);
+        let mut spent = self.shared.book().tokens_of_kind(holder, TokenKind::Verification);
         let mut loaded = self.loaded(id, None).map_err(|_| AccountError::InvalidToken)?;
         let mut batch = Batch::new();
-        self.shared.book().write_removal(&spent, &mut batch);
         if let Some(wanted) = loaded.profile.wanted_email.take() {
             if self.shared.book().holder_of(&wanted).is_some() {
                 // Somebody else registered it meanwhile.
@@ -166,7 +165,10 @@ impl Parts {
             let change = CustomerCommand::ChangeProfile(sealed);
             loaded.row.customer =
                 self.decided(id, Some(loaded.row.customer), change, &mut batch)?;
+            // Whoever reads mail to the address before sets no password of this account any more.
+            spent.extend(self.shared.book().tokens_of_kind(holder, TokenKind::PasswordReset));
         }
+        self.shared.book().write_removal(&spent, &mut batch);
         let view = self.write(id, loaded, CustomerCommand::Verify, batch).await?;
         self.shared.change(|book| book.remove_tokens(&spent));
         Ok(Proven { customer: id, email: view.profile.email })

@@ -80,8 +80,8 @@ impl Parts {
         self.set_password(holder, new_hash, keep, None).await
     }
 
-    /// Sets a password, ends every login but the one to be kept, revokes what was mailed, and tells
-    /// the holder. `proven`: the holder has shown that they read mail to their address.
+    /// Sets a password, ends every login but the one to be kept, revokes what was mailed and what it
+    /// was mailed for, and tells the holder. `proven`: the holder has shown that they read mail to their address.
     pub(super) async fn set_password(
         &self,
         holder: TokenHolder,
@@ -99,6 +99,14 @@ impl Parts {
                 if let Some(proven) = proven {
                     let customer = loaded.row.customer;
                     loaded.row.customer = self.decided(id, Some(customer), proven, &mut batch)?;
+                }
+                // A wish for another address goes with its link: whoever made it may be the one who
+                // is locked out here.
+                if loaded.profile.wanted_email.take().is_some() {
+                    let sealed = self.seal(loaded.person, &loaded.profile)?;
+                    let change = CustomerCommand::ChangeProfile(sealed);
+                    let customer = loaded.row.customer;
+                    loaded.row.customer = self.decided(id, Some(customer), change, &mut batch)?;
                 }
                 loaded.row.password_hash = Some(password_hash);
                 self.write(id, loaded, CustomerCommand::ChangePassword, batch).await?;

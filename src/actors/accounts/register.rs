@@ -9,7 +9,7 @@ use super::book::FamilyId;
 use super::throttle::{self, Tally, TooManyTries};
 use super::token::TokenHash;
 use crate::domain::staff::{ApiKey, Invitation};
-use crate::domain::{ApiKeyId, InvitationId, Span, StaffId, Timestamp};
+use crate::domain::{ApiKeyId, CustomerId, InvitationId, Span, StaffId, Timestamp};
 use crate::storage::codec::Stored;
 use crate::storage::records::{ApiKeyRow, InvitationRow, SecondFactorRow, SessionRow};
 use crate::storage::table::parse_timed_key;
@@ -20,6 +20,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// Wrong codes of a second factor in a row that are free, wherever they come from. Whoever tries one
 /// has shown the password, so nobody else can make a member wait.
 const FREE_CODES: u32 = 10;
+
+/// Wishes of a customer for another e-mail address that are free; each has the shop write to an
+/// address that nobody has proven yet, in the customer's words.
+const FREE_WISHES: u32 = 5;
 
 /// How exactly it is known when a key or a login was last used.
 const MINUTE: i64 = Span::minutes(1).as_millis();
@@ -34,6 +38,8 @@ pub(super) struct Register {
     factors: HashMap<StaffId, SecondFactorRow>,
     /// Codes of members that were wrong since the last right one.
     wrong_codes: HashMap<StaffId, Tally>,
+    /// How often customers wished for another address lately.
+    wishes: HashMap<CustomerId, Tally>,
     sessions: HashMap<FamilyId, HeldSession>,
 }
 
@@ -107,6 +113,18 @@ impl Register {
     pub fn note_wrong_code(&mut self, id: StaffId, now: Timestamp) {
         let tally = Tally::after(self.wrong_codes.get(&id), now);
         self.wrong_codes.insert(id, tally);
+    }
+
+    /// Refuses while a customer's wishes for another address make the next one wait.
+    pub fn may_wish(&self, id: CustomerId, now: Timestamp) -> Result<(), TooManyTries> {
+        throttle::wait(self.wishes.get(&id), FREE_WISHES, now)
+    }
+
+    /// Notes a wish for another address, and forgets those of long ago.
+    pub fn note_wish(&mut self, id: CustomerId, now: Timestamp) {
+        self.wishes.retain(|_, tally| !tally.is_forgotten(now));
+        let tally = Tally::after(self.wishes.get(&id), now);
+        self.wishes.insert(id, tally);
     }
 
     /// A factor that is new, or of which something right was shown.

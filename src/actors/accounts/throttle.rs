@@ -214,7 +214,11 @@ impl Tally {
 
     /// Failures that are not forgotten.
     fn at(&self, now: Timestamp) -> u32 {
-        if self.last.plus(FORGOTTEN_AFTER) <= now { 0 } else { self.failures }
+        if self.is_forgotten(now) { 0 } else { self.failures }
+    }
+
+    pub(super) fn is_forgotten(&self, now: Timestamp) -> bool {
+        self.last.plus(FORGOTTEN_AFTER) <= now
     }
 }
 
