@@ -3,6 +3,8 @@
 use crate::goods::{shelve, text};
 use crate::testshop::{Answer, TestShop};
 use mercat::domain::Span;
+use mercat::domain::permission::Permission;
+use mercat::domain::staff::Role;
 use serde_json::{Value, json};
 
 const ADMIN: &str = "admin@shop.example";
@@ -131,6 +133,48 @@ async fn who_leaves_takes_their_keys_and_invitations_along() {
     login(&shop, GRACE, PASSWORD).await.problem(401, "bad_credentials");
     // Her address is free for her return.
     hire(&shop, "staff").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_invite_nobody_any_more_has_invited_nobody() {
+    let shop = TestShop::open().await;
+    let path = format!("/v1/staff/{}", hire(&shop, "admin").await);
+    let token = token_of(&shop, GRACE, PASSWORD).await;
+    let body = json!({ "email": "eve@shop.example", "role": "admin" });
+    let invited = shop.post("/v1/staff/invitations").bearer(&token).json(body).send().await;
+    let invited = invited.expect(201).json();
+    shop.put(&path).staff().json(json!({ "role": "staff" })).send().await.expect(200);
+    accept(&shop, text(&invited, "token")).await.problem(401, "invalid_token");
+    let shop = shop.restarted().await;
+    accept(&shop, text(&invited, "token")).await.problem(401, "invalid_token");
+    let open = shop.get("/v1/staff/invitations").staff().send().await.expect(200).json();
+    assert_eq!(open["data"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_makes_nobody_who_may_do_more_than_it() {
+    let shop = TestShop::open().await;
+    let path = format!("/v1/staff/{}", hire(&shop, "staff").await);
+    let key = make_key(&shop, json!({ "name": "people", "scopes": ["staff:write"] })).await;
+    let key = text(&key, "token");
+    let invite = async |key: &str, role: &str| {
+        let body = json!({ "email": "eve@shop.example", "role": role });
+        shop.post("/v1/staff/invitations").bearer(key).json(body).send().await
+    };
+    for role in ["staff", "admin"] {
+        invite(key, role).await.problem(403, "forbidden");
+    }
+    let promote = shop.put(&path).bearer(key).json(json!({ "role": "admin" })).send().await;
+    promote.problem(403, "forbidden");
+    // One that may do all that staff may, and manage them, makes staff and no administrators.
+    let scopes: Vec<&str> = Permission::all()
+        .filter(|one| Role::Staff.may(*one) || *one == Permission::StaffWrite)
+        .map(Permission::name)
+        .collect();
+    let key = make_key(&shop, json!({ "name": "staff", "scopes": scopes })).await;
+    let key = text(&key, "token");
+    invite(key, "admin").await.problem(403, "forbidden");
+    invite(key, "staff").await.expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread")]

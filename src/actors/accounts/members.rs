@@ -5,6 +5,7 @@ use super::token::TokenHash;
 use super::{AccountError, Accounts};
 use crate::domain::StaffId;
 use crate::domain::event::{EntityKey, Fact};
+use crate::domain::permission::Permission;
 use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::storage::records::TokenHolder;
 use crate::storage::{Batch, StoreError, Table};
@@ -26,7 +27,8 @@ impl Accounts {
         Ok(members)
     }
 
-    /// Gives a member another role, and ends all their logins.
+    /// Gives a member another role, and ends all their logins; invitations of theirs that they could
+    /// not make any more end, too.
     pub async fn change_role(&self, id: StaffId, role: Role) -> Result<Staff, AccountError> {
         self.write(move |parts| async move { parts.change_role(id, role).await }).await
     }
@@ -59,7 +61,12 @@ impl Parts {
         let now = self.now();
         let staff = Staff { role, updated_at: now, ..staff };
         let ended = self.tokens_of(TokenHolder::Staff(id));
+        let (_, invitations) = self.shared.register().made_by(id);
+        let void = if role.may(Permission::StaffWrite) { vec![] } else { invitations };
         let mut batch = Batch::new();
+        for invitation in &void {
+            batch.row(Table::Invitations, invitation.as_bytes().to_vec(), None);
+        }
         batch.fact(now, Fact::Staff(id, StaffEvent::RoleChanged { role, at: now }), vec![]);
         batch.put(EntityKey::Staff(id), version, &staff);
         self.shared.book().write_removal(&ended, &mut batch);
@@ -67,6 +74,9 @@ impl Parts {
         self.shared.change(|book| {
             book.remove_tokens(&ended);
             book.put_staff(id, &staff);
+        });
+        self.shared.change_register(|register| {
+            void.into_iter().for_each(|own| register.remove_invitation(own));
         });
         Ok(staff)
     }

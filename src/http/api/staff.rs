@@ -6,8 +6,10 @@ use super::dto::staff::{
     InvitationAccept, InvitationCreate, InvitationJson, StaffJson, StaffUpdate,
 };
 use crate::actors::pools::Password;
+use crate::domain::permission::Permission;
+use crate::domain::staff::Role;
 use crate::domain::{InvitationId, StaffId};
-use crate::http::access::Staff;
+use crate::http::access::{Caller, Staff};
 use crate::http::app::{App, Call};
 use crate::http::body::{Body, Named, Params};
 use crate::http::etag::answer;
@@ -44,18 +46,20 @@ async fn list(
 
 /// Give a member of staff another role.
 ///
-/// All their logins end at once, for a token never outlives what it was given for. The last
-/// administrator stays one.
+/// All their logins end at once, for a token never outlives what it was given for, and so do the
+/// invitations of somebody who may invite nobody any more. The last administrator stays one. A role
+/// can be given only by those who may do all that it allows.
 #[utoipa::path(put, path = "/v1/staff/{staffId}", tag = "Access", request_body = StaffUpdate,
     params(("staffId" = String, Path)), security(("bearer" = [])),
     responses((status = 200, body = StaffJson), (status = 409, description = "`last_admin`", body = ProblemSchema, content_type = "application/problem+json")))]
 async fn update(
     State(app): State<App>,
+    caller: Caller,
     Named(id): Named<StaffId>,
     body: Body<StaffUpdate>,
 ) -> Result<Response, ApiError> {
     let accounts = app.shop.accounts.clone();
-    let role = body.value.role.into();
+    let role = given(&caller, body.value.role.into())?;
     let changed = detached(async move { accounts.change_role(id, role).await }).await;
     let staff = changed.map_err(problem)?;
     Ok(answer(StatusCode::OK, &StaffJson::new(id, &staff)))
@@ -90,21 +94,36 @@ async fn invitations(
 ///
 /// The token is good for seven days and for one acceptance. Another invitation to the same address
 /// replaces it. It is mailed, and shown here once as well: a shop without a mail server has no other
-/// way to hand it over, and who may invite may let in whom they like.
+/// way to hand it over, and who may invite may let in whom they like, to a role that allows no more
+/// than they may do themselves.
 #[utoipa::path(post, path = "/v1/staff/invitations", tag = "Access", request_body = InvitationCreate,
     security(("bearer" = [])),
     responses((status = 201, body = InvitationJson), (status = 409, description = "`email_taken`", body = ProblemSchema, content_type = "application/problem+json")))]
 async fn invite(
     State(app): State<App>,
     staff: Staff,
+    caller: Caller,
     body: Body<InvitationCreate>,
 ) -> Result<Response, ApiError> {
     let (accounts, InvitationCreate { email, role }) = (app.shop.accounts.clone(), body.value);
-    let invited =
-        detached(async move { accounts.invite(&email, role.into(), staff.member).await }).await;
+    let role = given(&caller, role.into())?;
+    let invited = detached(async move { accounts.invite(&email, role, staff.member).await }).await;
     let (invitation, token) = invited.map_err(problem)?;
     let shown = InvitationJson::new(&invitation, Some(token.expose().to_owned()));
     Ok(once(&shown, &format!("/v1/staff/invitations/{}", invitation.id)))
+}
+
+/// A role that the caller may give. With a key for staff alone, whoever has it could else make
+/// themselves an administrator.
+fn given(caller: &Caller, role: Role) -> Result<Role, ApiError> {
+    let wider = Permission::all().find(|one| role.may(*one) && !caller.may(*one));
+    match wider {
+        None => Ok(role),
+        Some(wider) => {
+            let needs = format!("you cannot give {}, for you do not have it", wider.name());
+            Err(ApiError::Forbidden { needs: needs.into() })
+        }
+    }
 }
 
 /// Withdraw an invitation.
