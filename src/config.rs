@@ -190,8 +190,8 @@ pub struct Rates {
     /// Default yes; `MERCAT_RATE_LIMITS=off` switches them off, for load tests. Then connections
     /// from one address are not bounded either, except by the bound of all.
     pub on: bool,
-    /// For each address that shows no valid credentials. Default: read 1 200, write 300, auth 60,
-    /// checkout 60.
+    /// For each address that shows no valid credentials; `auth` whatever it shows. Default: read
+    /// 1 200, write 300, auth 60, checkout 60.
     pub address: RatesRow,
     /// For each account or API key. Default: read 6 000, write 3 000, auth 60, checkout 300.
     pub account: RatesRow,

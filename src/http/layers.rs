@@ -11,7 +11,7 @@ use super::cors::Allowed;
 use super::headers::dress;
 use super::pace::{Late, paced};
 use super::problem::{ApiError, Problem};
-use super::rates::{Class, Rates, Standing, Who};
+use super::rates::{Class, Rates, Standing};
 use super::settings::DoorSettings;
 use crate::telemetry::Telemetry;
 use axum::Router;
@@ -225,8 +225,7 @@ impl Front {
         }
         if let Some(rates) = shared.rates.as_ref().filter(|_| !is_exempt) {
             let account = shared.account_of.as_ref().and_then(|find| find(headers));
-            let who = account.map_or(Who::Address(client), Who::Account);
-            match rates.count(Class::of(request.method(), &end.path), who) {
+            match rates.count_all(Class::of(request.method(), &end.path), client, account) {
                 Ok(standing) => end.standing = standing,
                 Err(too_many) => {
                     end.standing = Some(too_many.standing);

@@ -1,5 +1,5 @@
 //! How often who may ask: so many requests a minute of each class, for each account and, for those
-//! who are nobody yet, for each client address. Whoever spent a minute's worth gets more as time
+//! who are nobody yet or prove who they are, for each client address. Whoever spent a minute's worth gets more as time
 //! passes, one at a time.
 //!
 //! All tallies lie in one table of fixed size, found by a keyed hash: memory is bounded by
@@ -169,8 +169,24 @@ impl<C: Clock + Clone> Rates<C> {
         Rates { hash: RandomState::new(), address, account }
     }
 
+    /// Counts one request for its account, or else for its address. What proves who somebody is
+    /// counts for the address in any case: those routes look at no credentials, and whoever shows
+    /// the token of one account after the other would come as often as they like.
+    pub fn count_all(
+        &self,
+        class: Class,
+        address: IpAddr,
+        account: Option<u64>,
+    ) -> Result<Option<Standing>, TooMany> {
+        let Some(account) = account else { return self.count(class, Who::Address(address)) };
+        if class == Class::Auth {
+            self.count(class, Who::Address(address))?;
+        }
+        self.count(class, Who::Account(account))
+    }
+
     /// Counts one request. No standing where its class is not limited.
-    pub fn count(&self, class: Class, who: Who) -> Result<Option<Standing>, TooMany> {
+    fn count(&self, class: Class, who: Who) -> Result<Option<Standing>, TooMany> {
         let (rates, key) = match who {
             Who::Address(address) => {
                 (&self.address, self.hash.hash_one((class, network_of(address))))

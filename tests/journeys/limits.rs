@@ -63,6 +63,19 @@ async fn an_account_is_counted_by_itself_and_bad_credentials_by_their_address() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_shows_another_account_each_time_gets_no_more_tries_for_it() {
+    let shop = TestShop::with(counted).await;
+    let forgot = || {
+        let body = json!({ "email": "nobody@example.com" });
+        shop.post("/v1/auth/password/forgot").json(body)
+    };
+    forgot().send().await.expect(202);
+    let refused = forgot().staff().send().await;
+    assert!(refused.header("ratelimit").starts_with("\"address-auth\";r=0;t="));
+    refused.problem(429, "rate_limited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn switched_off_nobody_is_counted() {
     let shop = TestShop::open().await;
     for _ in 0..50 {
