@@ -168,6 +168,29 @@ async fn staff_are_hired_from_the_named_domains_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_was_let_go_is_not_hired_again_by_signing_in() {
+    let house = House::open(NOW_S).await;
+    let mut staff = row("house", &house.issuer, For::Staff);
+    staff.allow_domains = vec!["shop.example".into()];
+    staff.role = Some(RoleName::Staff);
+    let shop = TestShop::with(|config| config.identity = vec![staff]).await;
+    let (accounts, password) = (&shop.shop.accounts, Password::from(PASSWORD.to_owned()));
+    let bob = accounts.create_staff("bob@shop.example", password, Role::Staff).await.unwrap();
+    shop.delete(&format!("/v1/staff/{bob}")).staff().send().await.expect(204);
+    // The house did not hear of it, and he never signed in with it before.
+    house.meets(person("bob", "Bob@shop.example"));
+    sign_in(&shop, &house).await.problem(403, "not_invited");
+    let shop = shop.restarted().await;
+    sign_in(&shop, &house).await.problem(403, "not_invited");
+    // By an invitation he comes back.
+    let body = json!({ "email": "bob@shop.example", "role": "staff" });
+    let invited = shop.post("/v1/staff/invitations").staff().json(body).send().await.expect(201);
+    let body = json!({ "token": invited.json()["token"], "password": PASSWORD });
+    shop.post("/v1/staff/invitations/accept").json(body).send().await.expect(204);
+    is_in(&shop, sign_in(&shop, &house).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_way_back_is_for_the_browser_that_went_once_and_in_time() {
     let (shop, house) = open().await;
     let not_started = |answer: Answer| answer.problem(403, "sign_in_not_started");

@@ -214,6 +214,10 @@ impl Parts {
         spare_hash: Option<String>,
     ) -> Result<TokenHolder, AccountError> {
         let password_hash = spare_hash.ok_or(IdentityRejection::NotInvited)?;
+        // They come back by an invitation, whatever the provider knows of it.
+        if self.was_let_go(&email)? {
+            return Err(IdentityRejection::NotInvited.into());
+        }
         let new = NewStaff { email, role, password_hash, unless: Unless::EmailTaken };
         let hired = self.create_staff(new).await?;
         hired.map(TokenHolder::Staff).ok_or(AccountError::EmailTaken)

@@ -45,6 +45,22 @@ impl Parts {
         self.shared.staff(id)?.ok_or(AccountError::NoSuch)
     }
 
+    /// Whether a member with this address, given in lower case, was let go.
+    pub(super) fn was_let_go(&self, email: &str) -> Result<bool, AccountError> {
+        let mut found = false;
+        let read = self.shared.store.snapshot().and_then(|snapshot| {
+            snapshot.load_all(Table::Staff, |_, _, staff: Staff| {
+                found |= staff.removed_at.is_some() && staff.email == email;
+            })
+        });
+        read.map_err(|error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "the members of staff cannot be read");
+            AccountError::Unavailable
+        })?;
+        Ok(found)
+    }
+
     /// The tokens of all logins of a holder, and those that were mailed to them.
     pub(super) fn tokens_of(&self, holder: TokenHolder) -> Vec<TokenHash> {
         self.shared.book().tokens_held(holder, None)
