@@ -260,6 +260,12 @@ impl Book {
         self.families.get(family).map(|family| family.tokens.clone()).unwrap_or_default()
     }
 
+    /// The tokens of a login that are more than `most`, the oldest ones.
+    pub fn oldest_of(&self, family: &FamilyId, most: usize) -> Vec<TokenHash> {
+        let tokens = self.families.get(family).map_or(&[][..], |family| &family.tokens);
+        tokens[..tokens.len().saturating_sub(most)].to_vec()
+    }
+
     /// Puts the removal of these tokens into `batch`.
     pub fn write_removal(&self, hashes: &[TokenHash], batch: &mut Batch) {
         for hash in hashes {

@@ -13,6 +13,10 @@ use crate::storage::records::{TokenHolder, TokenKind, TokenRow};
 /// The most logins of one account at a time; another one ends the one that was unused for longest.
 pub(super) const MOST_LOGINS: usize = 100;
 
+/// The most tokens of one login, spent ones among them: a replay is known by those of the last
+/// hundred exchanges. Without a bound, whoever exchanges on and on would fill the memory.
+pub(super) const MOST_TOKENS: usize = 200;
+
 /// What is checked for an address that nobody has: as dear as a real check, and never right.
 pub(super) const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bWVyY2F0LWRlY295LTAwMQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -124,7 +128,8 @@ impl Parts {
             None => Err(AccountError::InvalidToken),
             Some(Exchange::Current(row)) => {
                 let until = Some(row.expires_at);
-                self.grant(row.holder, row.family, until, &[], Batch::new()).await
+                let surplus = self.shared.book().oldest_of(&row.family, MOST_TOKENS - 2);
+                self.grant(row.holder, row.family, until, &surplus, Batch::new()).await
             }
             Some(Exchange::Spent(family)) => {
                 tracing::warn!("a spent refresh token was used again; its login has ended");

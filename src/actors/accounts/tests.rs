@@ -1,7 +1,7 @@
 //! What holds of accounts, whatever is asked at the same time and whatever fails.
 
 use super::owner::{Message, Owner, Parts};
-use super::sessions::{DECOY, MOST_LOGINS};
+use super::sessions::{DECOY, MOST_LOGINS, MOST_TOKENS};
 use super::staff::Unless;
 use super::*;
 use crate::actors::clock::ManualClock;
@@ -94,6 +94,27 @@ impl Rig {
 
 fn password() -> Password {
     PASSWORD.to_owned().into()
+}
+
+#[tokio::test]
+async fn exchanging_on_and_on_fills_nothing() {
+    let rig = Rig::start().await;
+    let first = rig.login().await;
+    let mut grant = rig.refresh(&first).await.unwrap();
+    let mut spent = first;
+    for _ in 0..MOST_TOKENS {
+        let next = rig.refresh(&grant).await.unwrap();
+        spent = std::mem::replace(&mut grant, next);
+    }
+    assert_eq!(rig.rows(Table::Tokens), MOST_TOKENS as u64);
+    let rig = rig.restarted().await;
+    let next = rig.refresh(&grant).await.unwrap();
+    assert_eq!(rig.rows(Table::Tokens), MOST_TOKENS as u64);
+    // A replay is still one.
+    assert!(rig.knows(&next));
+    assert_eq!(rig.refresh(&spent).await.err(), Some(AccountError::InvalidToken));
+    assert!(!rig.knows(&next));
+    assert_eq!(rig.rows(Table::Tokens), 0);
 }
 
 #[tokio::test]
