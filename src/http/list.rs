@@ -11,7 +11,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 /// The shop's own address as the world knows it, without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,9 +128,15 @@ fn counted(least: u64, most: u64, default: u64) -> ObjectBuilder {
 }
 
 /// Which part of a list is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Paging {
+    #[serde(default)]
+    #[param(inline)]
     pub page: PageNumber,
+    #[serde(default)]
+    #[param(inline)]
     pub limit: PageLimit,
 }
 

@@ -10,14 +10,12 @@ use crate::http::app::{App, Call};
 use crate::http::body::{Body, Named, Params};
 use crate::http::etag::answer;
 use crate::http::layers::detached;
-use crate::http::list::{List, PageLimit, PageNumber, Paging};
+use crate::http::list::{List, Paging};
 use crate::http::problem::ApiError;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -25,30 +23,18 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke))
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PageQuery {
-    #[serde(default)]
-    #[param(inline)]
-    pub page: PageNumber,
-    #[serde(default)]
-    #[param(inline)]
-    pub limit: PageLimit,
-}
-
 /// List API keys, oldest first; their tokens are not shown again.
-#[utoipa::path(get, path = "/v1/api-keys", tag = "Access", params(PageQuery),
+#[utoipa::path(get, path = "/v1/api-keys", tag = "Access", params(Paging),
     security(("bearer" = [])), responses((status = 200, body = List<ApiKeyJson>)))]
 async fn list(
     State(app): State<App>,
     call: Call,
-    Params(query): Params<PageQuery>,
+    Params(paging): Params<Paging>,
 ) -> Result<Response, ApiError> {
     let now = app.shop.env.now();
     let keys = app.shop.accounts.api_keys();
     let keys: Vec<_> = keys.iter().map(|key| ApiKeyJson::new(key, None, now)).collect();
-    Ok(page(&app, &call, keys, query))
+    Ok(page(&app, &call, keys, paging))
 }
 
 /// One page of what is whole in memory.
@@ -56,9 +42,9 @@ pub(super) fn page<T: serde::Serialize>(
     app: &App,
     call: &Call,
     all: Vec<T>,
-    query: PageQuery,
+    paging: Paging,
 ) -> Response {
-    let list = List::cut(all, Paging { page: query.page, limit: query.limit });
+    let list = List::cut(all, paging);
     let mut response = answer(StatusCode::OK, &list);
     list.meta.link(&app.public_url, &call.uri, response.headers_mut());
     response

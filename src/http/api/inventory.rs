@@ -12,14 +12,12 @@ use crate::http::body::{Body, Named, Params};
 use crate::http::etag::{answer, versioned};
 use crate::http::keyed::{carry_out, refused};
 use crate::http::layers::detached;
-use crate::http::list::{List, PageLimit, PageNumber, Paging};
+use crate::http::list::{List, Paging};
 use crate::http::problem::ApiError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 use std::sync::Arc;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -31,31 +29,18 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(movements))
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct PageQuery {
-    #[serde(default)]
-    #[param(inline)]
-    page: PageNumber,
-    #[serde(default)]
-    #[param(inline)]
-    limit: PageLimit,
-}
-
 /// List the stock of every SKU.
 ///
 /// In the order of the SKUs. One that was never counted in is there with zeros.
-#[utoipa::path(get, path = "/v1/inventory", tag = "Inventory", params(PageQuery),
+#[utoipa::path(get, path = "/v1/inventory", tag = "Inventory", params(Paging),
     security(("bearer" = [])),
     responses((status = 200, body = List<InventoryJson>), (status = 304)))]
 async fn list(
     State(app): State<App>,
     _staff: Staff,
     call: Call,
-    Params(query): Params<PageQuery>,
+    Params(paging): Params<Paging>,
 ) -> Result<Response, ApiError> {
-    let paging = Paging { page: query.page, limit: query.limit };
     let reads = &app.shop.reads;
     let mut skus = reads.levels.skus();
     let catalog = reads.catalog.load();
@@ -147,17 +132,16 @@ async fn adjust(
 /// Every unit that ever came, went or was promised: the sum of `onHandDelta` is `onHand`. Notes that
 /// moved no unit are among them, with zeros.
 #[utoipa::path(get, path = "/v1/inventory/{sku}/movements", tag = "Inventory",
-    params(("sku" = String, Path), PageQuery), security(("bearer" = [])),
+    params(("sku" = String, Path), Paging), security(("bearer" = [])),
     responses((status = 200, body = List<MovementJson>)))]
 async fn movements(
     State(app): State<App>,
     _staff: Staff,
     call: Call,
     Named(sku): Named<Sku>,
-    Params(query): Params<PageQuery>,
+    Params(paging): Params<Paging>,
 ) -> Result<Response, ApiError> {
     known(&app, &sku)?;
-    let paging = Paging { page: query.page, limit: query.limit };
     let page = Page { offset: paging.skip(), limit: paging.take() };
     let read = app.shop.reads.movements(&sku, page);
     let (total, events) = read.map_err(|error| ApiError::fault(&error))?;

@@ -128,31 +128,18 @@ async fn show(
     Ok(versioned(&call.headers, StatusCode::OK, Some(version), &shown))
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct PageQuery {
-    #[serde(default)]
-    #[param(inline)]
-    page: PageNumber,
-    #[serde(default)]
-    #[param(inline)]
-    limit: PageLimit,
-}
-
 /// An order's whole history, oldest first.
 #[utoipa::path(get, path = "/v1/orders/{orderId}/events", tag = "Orders",
-    params(("orderId" = String, Path), PageQuery), security(("bearer" = [])),
+    params(("orderId" = String, Path), Paging), security(("bearer" = [])),
     responses((status = 200, body = List<EventJson>)))]
 async fn events(
     State(app): State<App>,
     caller: Caller,
     call: Call,
     Named(id): Named<OrderId>,
-    Params(query): Params<PageQuery>,
+    Params(paging): Params<Paging>,
 ) -> Result<Response, ApiError> {
     readable(&app, &caller, id)?;
-    let paging = Paging { page: query.page, limit: query.limit };
     let page = Page { offset: paging.skip(), limit: paging.take() };
     let read = app.shop.reads.order_events(id, page);
     let (total, events) = read.map_err(|error| ApiError::fault(&error))?;

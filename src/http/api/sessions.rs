@@ -1,6 +1,6 @@
 //! Logins: where one's own came from, an end to each, and to all of a member of staff.
 
-use super::api_keys::{PageQuery, page};
+use super::api_keys::page;
 use super::auth::problem;
 use super::dto::session::SessionJson;
 use super::users::private;
@@ -10,7 +10,7 @@ use crate::http::access::LoggedIn;
 use crate::http::app::{App, Call};
 use crate::http::body::{Named, Params};
 use crate::http::layers::detached;
-use crate::http::list::List;
+use crate::http::list::{List, Paging};
 use crate::http::problem::ApiError;
 use crate::storage::records::TokenHolder;
 use axum::extract::State;
@@ -24,17 +24,17 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 /// List your logins, the last used first.
-#[utoipa::path(get, path = "/v1/users/me/sessions", tag = "Users", params(PageQuery),
+#[utoipa::path(get, path = "/v1/users/me/sessions", tag = "Users", params(Paging),
     security(("bearer" = [])), responses((status = 200, body = List<SessionJson>)))]
 async fn list(
     State(app): State<App>,
     LoggedIn(caller): LoggedIn,
     shown: Credential,
     call: Call,
-    Params(query): Params<PageQuery>,
+    Params(paging): Params<Paging>,
 ) -> Result<Response, ApiError> {
     let sessions = own_sessions(&app, &shown, caller.holder())?;
-    Ok(private(page(&app, &call, sessions, query)))
+    Ok(private(page(&app, &call, sessions, paging)))
 }
 
 /// All logins of whoever asks.

@@ -1,6 +1,6 @@
 //! Members of staff and how they come to the shop, for administrators.
 
-use super::api_keys::{PageQuery, once, page};
+use super::api_keys::{once, page};
 use super::auth::problem;
 use super::dto::staff::{
     InvitationAccept, InvitationCreate, InvitationJson, StaffJson, StaffUpdate,
@@ -14,7 +14,7 @@ use crate::http::app::{App, Call};
 use crate::http::body::{Body, Named, Params};
 use crate::http::etag::answer;
 use crate::http::layers::detached;
-use crate::http::list::List;
+use crate::http::list::{List, Paging};
 use crate::http::problem::{ApiError, ProblemSchema};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -32,16 +32,16 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 /// List members of staff, oldest first.
-#[utoipa::path(get, path = "/v1/staff", tag = "Access", params(PageQuery),
+#[utoipa::path(get, path = "/v1/staff", tag = "Access", params(Paging),
     security(("bearer" = [])), responses((status = 200, body = List<StaffJson>)))]
 async fn list(
     State(app): State<App>,
     call: Call,
-    Params(query): Params<PageQuery>,
+    Params(paging): Params<Paging>,
 ) -> Result<Response, ApiError> {
     let members = app.shop.accounts.members().map_err(|error| ApiError::fault(&error))?;
     let members: Vec<_> = members.iter().map(|(id, own)| StaffJson::new(*id, own)).collect();
-    Ok(page(&app, &call, members, query))
+    Ok(page(&app, &call, members, paging))
 }
 
 /// Give a member of staff another role.
@@ -78,16 +78,16 @@ async fn remove(State(app): State<App>, Named(id): Named<StaffId>) -> Result<Res
 }
 
 /// List invitations that can still be accepted, oldest first.
-#[utoipa::path(get, path = "/v1/staff/invitations", tag = "Access", params(PageQuery),
+#[utoipa::path(get, path = "/v1/staff/invitations", tag = "Access", params(Paging),
     security(("bearer" = [])), responses((status = 200, body = List<InvitationJson>)))]
 async fn invitations(
     State(app): State<App>,
     call: Call,
-    Params(query): Params<PageQuery>,
+    Params(paging): Params<Paging>,
 ) -> Result<Response, ApiError> {
     let open = app.shop.accounts.invitations();
     let open: Vec<_> = open.iter().map(|own| InvitationJson::new(own, None)).collect();
-    Ok(page(&app, &call, open, query))
+    Ok(page(&app, &call, open, paging))
 }
 
 /// Invite somebody to the staff.

@@ -12,14 +12,12 @@ use crate::http::body::{Body, Named, Params};
 use crate::http::etag::versioned;
 use crate::http::keyed::{carry_out, refused, rendered};
 use crate::http::layers::detached;
-use crate::http::list::{List, PageLimit, PageNumber, Paging};
+use crate::http::list::{List, Paging};
 use crate::http::problem::ApiError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use std::sync::Arc;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -29,29 +27,16 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, add)).routes(routes!(show, replace, remove))
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct PageQuery {
-    #[serde(default)]
-    #[param(inline)]
-    page: PageNumber,
-    #[serde(default)]
-    #[param(inline)]
-    limit: PageLimit,
-}
-
 /// List your addresses, in the order in which they were added.
-#[utoipa::path(get, path = "/v1/users/me/addresses", tag = "Users", params(PageQuery),
+#[utoipa::path(get, path = "/v1/users/me/addresses", tag = "Users", params(Paging),
     security(("bearer" = [])), responses((status = 200, body = List<SavedAddressJson>)))]
 async fn list(
     State(app): State<App>,
     Customer(customer): Customer,
     call: Call,
-    Params(query): Params<PageQuery>,
+    Params(paging): Params<Paging>,
 ) -> Result<Response, ApiError> {
     let customer = own(&app, &customer)?;
-    let paging = Paging { page: query.page, limit: query.limit };
     let book = &customer.profile.addresses;
     let part = book.entries().iter().skip(paging.skip()).take(paging.take());
     let data = part.map(|(id, address)| SavedAddressJson::new(*id, address, book)).collect();
