@@ -70,6 +70,26 @@ async fn a_customer_sees_their_own_orders_and_nobody_elses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_tells_of_somebody_is_kept_by_no_cache() {
+    let shop = TestShop::open().await;
+    shelve(&shop, GOODS).await;
+    let (ada, cart) = (unverified(&shop, ADA).await, fill(&shop, &[("MUG", 1)]).await);
+    let there = format!("/v1/carts/{cart}/shipping-address");
+    shop.put(&there).json(address()).send().await.expect(200);
+    let order = buy_as(&shop, &ada, &cart, for_email(ADA, "tok_visa")).await.expect(201).json();
+    let order = format!("/v1/orders/{}", text(&order, "orderId"));
+    let own = format!("/v1/carts/{cart}");
+    for path in [&own, "/v1/orders", &order] {
+        let answer = shop.get(path).bearer(&ada).send().await.expect(200);
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        let same = shop.get(path).bearer(&ada).header("if-none-match", answer.etag()).send().await;
+        assert_eq!(same.expect(304).header("cache-control"), "no-store", "{path}");
+    }
+    let history = shop.get(&format!("{order}/events")).bearer(&ada).send().await.expect(200);
+    assert_eq!(history.header("cache-control"), "no-store");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_buys_in_a_customers_name_by_knowing_their_cart() {
     let shop = TestShop::open().await;
     shelve(&shop, GOODS).await;

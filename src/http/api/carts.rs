@@ -5,6 +5,7 @@ use super::dto::cart::{
     CartCreate, CartJson, Checkout, DiscountCode, ItemAdd, QuantitySet, ShippingOptionChoice,
     ShippingOptionJson, ShippingOptions,
 };
+use super::users::private;
 use crate::actors::ask::{Refusal, Render, RenderedAnswer};
 use crate::actors::cart::{self as actors, CartRefusal, CartRequest, CartView};
 use crate::actors::order::{CheckoutRefusal, CheckoutRequest, OrderView, Short};
@@ -82,7 +83,8 @@ async fn show(
         Ok(answered) => {
             let view = answered.value;
             let json = json(&app, &view)?;
-            Ok(versioned(&call.headers, StatusCode::OK, Some(view.version), &json))
+            // It tells where somebody lives, and whoever has its address needs no credentials.
+            Ok(private(versioned(&call.headers, StatusCode::OK, Some(view.version), &json)))
         }
         Err(Refusal::Rejected(refusal)) => Err(problem(&refusal)),
         Err(Refusal::Unavailable) => Err(ApiError::Unavailable { what: "the shop" }),

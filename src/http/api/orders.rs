@@ -3,6 +3,7 @@
 
 use super::dto::event::EventJson;
 use super::dto::order::{Cancel, OrderJson};
+use super::users::private;
 use crate::actors::ask::{Render, RenderedAnswer};
 use crate::actors::order::{ChangeRefusal, OrderChange, OrderView};
 use crate::actors::reads::{OrderFilter, Page};
@@ -105,7 +106,7 @@ async fn list(
         }
     }
     let list = List::new(data, total as u64, paging);
-    let mut response = versioned(&call.headers, StatusCode::OK, None, &list);
+    let mut response = private(versioned(&call.headers, StatusCode::OK, None, &list));
     list.meta.link(&app.public_url, &call.uri, response.headers_mut());
     Ok(response)
 }
@@ -125,7 +126,7 @@ async fn show(
 ) -> Result<Response, ApiError> {
     let (version, order) = readable(&app, &caller, id)?;
     let shown = OrderJson::new(&view(&app, id, version, order));
-    Ok(versioned(&call.headers, StatusCode::OK, Some(version), &shown))
+    Ok(private(versioned(&call.headers, StatusCode::OK, Some(version), &shown)))
 }
 
 /// An order's whole history, oldest first.
@@ -144,7 +145,7 @@ async fn events(
     let read = app.shop.reads.order_events(id, page);
     let (total, events) = read.map_err(|error| ApiError::fault(&error))?;
     let list = List::new(events.iter().map(EventJson::from).collect(), total as u64, paging);
-    let mut response = answer(StatusCode::OK, &list);
+    let mut response = private(answer(StatusCode::OK, &list));
     list.meta.link(&app.public_url, &call.uri, response.headers_mut());
     Ok(response)
 }
