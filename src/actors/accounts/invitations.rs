@@ -67,6 +67,7 @@ impl Parts {
         role: Role,
         by: StaffId,
     ) -> Result<(Invitation, Token), AccountError> {
+        self.must_manage(by)?;
         if self.shared.book().holder_of(&email).is_some() {
             return Err(AccountError::EmailTaken);
         }

@@ -2,7 +2,7 @@
 
 use super::owner::Parts;
 use super::token::TokenHash;
-use super::{AccountError, Accounts};
+use super::{AccountError, Accounts, Caller};
 use crate::domain::StaffId;
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::permission::Permission;
@@ -29,13 +29,26 @@ impl Accounts {
 
     /// Gives a member another role, and ends all their logins; invitations of theirs that they could
     /// not make any more end, too.
-    pub async fn change_role(&self, id: StaffId, role: Role) -> Result<Staff, AccountError> {
-        self.write(move |parts| async move { parts.change_role(id, role).await }).await
+    pub async fn change_role(
+        &self,
+        id: StaffId,
+        role: Role,
+        by: StaffId,
+    ) -> Result<Staff, AccountError> {
+        self.write(move |parts| async move {
+            parts.must_manage(by)?;
+            parts.change_role(id, role).await
+        })
+        .await
     }
 
     /// Lets a member go: all their logins, API keys and invitations end at once.
-    pub async fn remove_member(&self, id: StaffId) -> Result<(), AccountError> {
-        self.write(move |parts| async move { parts.remove_member(id).await }).await
+    pub async fn remove_member(&self, id: StaffId, by: StaffId) -> Result<(), AccountError> {
+        self.write(move |parts| async move {
+            parts.must_manage(by)?;
+            parts.remove_member(id).await
+        })
+        .await
     }
 }
 
@@ -43,6 +56,15 @@ impl Parts {
     /// The row of a member who did not leave, and its version.
     pub(super) fn member(&self, id: StaffId) -> Result<(u64, Staff), AccountError> {
         self.shared.staff(id)?.ok_or(AccountError::NoSuch)
+    }
+
+    /// Refuses what somebody wants who manages staff no more: while the body of their request was on
+    /// its way, they may have been let go.
+    pub(super) fn must_manage(&self, by: StaffId) -> Result<(), AccountError> {
+        match self.shared.book().member(TokenHolder::Staff(by)) {
+            Some(Caller::Staff(own)) if own.role.may(Permission::StaffWrite) => Ok(()),
+            Some(_) | None => Err(AccountError::InvalidToken),
+        }
     }
 
     /// Whether a member with this address, given in lower case, was let go.

@@ -97,6 +97,29 @@ fn password() -> Password {
 }
 
 #[tokio::test]
+async fn who_was_let_go_while_they_asked_changes_nothing() {
+    let rig = Rig::start().await;
+    let accounts = &rig.accounts;
+    let create = async |email, role| accounts.create_staff(email, password(), role).await.unwrap();
+    let stays = create("grace@example.com", Role::Admin).await;
+    let (gone, demoted) = (
+        create("eve@example.com", Role::Admin).await,
+        create("mallory@example.com", Role::Admin).await,
+    );
+    accounts.remove_member(gone, stays).await.unwrap();
+    accounts.change_role(demoted, Role::Staff, stays).await.unwrap();
+    let refused = Some(AccountError::InvalidToken);
+    for late in [gone, demoted] {
+        let invited = accounts.invite("bob@example.com", Role::Admin, late).await;
+        assert_eq!(invited.err(), refused);
+        assert_eq!(accounts.change_role(demoted, Role::Admin, late).await.err(), refused);
+        assert_eq!(accounts.remove_member(stays, late).await.err(), refused);
+        assert_eq!(accounts.reset_totp(stays, late).await.err(), refused);
+    }
+    assert!(accounts.invite("bob@example.com", Role::Staff, stays).await.is_ok());
+}
+
+#[tokio::test]
 async fn exchanging_on_and_on_fills_nothing() {
     let rig = Rig::start().await;
     let first = rig.login().await;

@@ -86,7 +86,11 @@ impl Accounts {
         if id == by {
             return Err(AccountError::OwnSecondFactor);
         }
-        self.write(move |parts| async move { parts.drop_totp(id).await }).await
+        self.write(move |parts| async move {
+            parts.must_manage(by)?;
+            parts.drop_totp(id).await
+        })
+        .await
     }
 }
 

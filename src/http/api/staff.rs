@@ -54,15 +54,16 @@ async fn list(
     responses((status = 200, body = StaffJson), (status = 409, description = "`last_admin`", body = ProblemSchema, content_type = "application/problem+json")))]
 async fn update(
     State(app): State<App>,
+    staff: Staff,
     caller: Caller,
     Named(id): Named<StaffId>,
     body: Body<StaffUpdate>,
 ) -> Result<Response, ApiError> {
     let accounts = app.shop.accounts.clone();
-    let role = given(&caller, body.value.role.into())?;
-    let changed = detached(async move { accounts.change_role(id, role).await }).await;
-    let staff = changed.map_err(problem)?;
-    Ok(answer(StatusCode::OK, &StaffJson::new(id, &staff)))
+    let (role, by) = (given(&caller, body.value.role.into())?, staff.member);
+    let changed = detached(async move { accounts.change_role(id, role, by).await }).await;
+    let changed = changed.map_err(problem)?;
+    Ok(answer(StatusCode::OK, &StaffJson::new(id, &changed)))
 }
 
 /// Let a member of staff go.
@@ -71,9 +72,13 @@ async fn update(
 #[utoipa::path(delete, path = "/v1/staff/{staffId}", tag = "Access",
     params(("staffId" = String, Path)), security(("bearer" = [])),
     responses((status = 204), (status = 409, description = "`last_admin`", body = ProblemSchema, content_type = "application/problem+json")))]
-async fn remove(State(app): State<App>, Named(id): Named<StaffId>) -> Result<Response, ApiError> {
+async fn remove(
+    State(app): State<App>,
+    staff: Staff,
+    Named(id): Named<StaffId>,
+) -> Result<Response, ApiError> {
     let accounts = app.shop.accounts.clone();
-    let removed = detached(async move { accounts.remove_member(id).await }).await;
+    let removed = detached(async move { accounts.remove_member(id, staff.member).await }).await;
     removed.map(|()| StatusCode::NO_CONTENT.into_response()).map_err(problem)
 }
 
