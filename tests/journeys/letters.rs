@@ -50,7 +50,7 @@ async fn whoever_is_invited_hears_of_it_and_can_join() {
     let link = link(&mail.body_text(0).unwrap());
     let (_, token) = link.split_once("?token=").unwrap();
     assert_eq!(token, text(&invitation, "token"));
-    follow(&shop, &link, Some(PASSWORD)).await.expect(200);
+    follow(&shop, &link, PASSWORD).await.expect(200);
     login(&shop, "grace@shop.example", PASSWORD).await.expect(200);
     // The mail itself knows the invitation alone, and no more of the token than a seal.
     let wanted = shop.shop.reads.events_after(Seq(0), 10_000).unwrap();
@@ -74,9 +74,13 @@ async fn a_link_is_good_for_a_person_once_and_for_whoever_only_looks_never() {
         shop.get(&confirm).send().await.expect(200);
     }
     assert_eq!(me(&shop, &access).await["emailVerified"], false);
-    follow(&shop, &confirm, None).await.expect(200);
+    // Whoever reads the mail and does not know the password did not open the account.
+    let stranger = follow(&shop, &confirm, "a guess of theirs").await.expect(422).text();
+    assert!(stranger.contains("role=\"alert\"") && !stranger.contains("guess"), "{stranger}");
+    assert_eq!(me(&shop, &access).await["emailVerified"], false);
+    follow(&shop, &confirm, PASSWORD).await.expect(200);
     assert_eq!(me(&shop, &access).await["emailVerified"], true);
-    let again = follow(&shop, &confirm, None).await.expect(410).text();
+    let again = follow(&shop, &confirm, PASSWORD).await.expect(410).text();
     assert!(again.contains("good no more"), "{again}");
 
     let forgot = json!({ "email": "ada@example.com" });
@@ -84,12 +88,12 @@ async fn a_link_is_good_for_a_person_once_and_for_whoever_only_looks_never() {
     round(&shop).await;
     let choose = link(&parsed(&server.inbox()[1]).body_text(0).unwrap());
     // A password that is refused costs nothing but another try.
-    let weak = follow(&shop, &choose, Some("password1")).await.expect(422).text();
+    let weak = follow(&shop, &choose, "password1").await.expect(422).text();
     assert!(weak.contains("role=\"alert\"") && !weak.contains("password1"), "{weak}");
     let other = "marble & lantern + quarry";
-    follow(&shop, &choose, Some(other)).await.expect(200);
+    follow(&shop, &choose, other).await.expect(200);
     login(&shop, "ada@example.com", other).await.expect(200);
-    follow(&shop, &choose, Some(PASSWORD)).await.expect(410);
+    follow(&shop, &choose, PASSWORD).await.expect(410);
     // What is not what the page sends changes nothing; what is in a link is shown as text alone.
     let wrong = |kind, body: &'static str| shop.post("/account/confirm").body(kind, body).send();
     wrong("application/json", "{}").await.expect(415);

@@ -2,7 +2,7 @@
 
 use crate::goods::{buy, by_hand, fill, paid_order, shelve, text, with_token};
 use crate::mailserver::{MailServer, Turn};
-use crate::people::register;
+use crate::people::{PASSWORD, register};
 use crate::testshop::TestShop;
 use mail_parser::{Message, MessageParser};
 use mercat::domain::{Seq, Span, Timestamp};
@@ -255,7 +255,7 @@ async fn the_link_in_a_mail_verifies_the_address_and_sets_a_password() {
     assert_eq!(inbox.len(), 1);
     let to = parsed(&inbox[0]).to().unwrap().first().unwrap().address().unwrap().to_owned();
     assert_eq!(to, "grace@example.com");
-    let verify = json!({ "token": token(&inbox[0]) });
+    let verify = json!({ "token": token(&inbox[0]), "password": PASSWORD });
     shop.post("/v1/auth/verify").json(verify.clone()).send().await.expect(204);
     shop.post("/v1/auth/verify").json(verify).send().await.expect(401);
     // A forgotten password; and nothing to an address that nobody has.

@@ -3,7 +3,7 @@
 
 use crate::goods::{paid_order, shelve};
 use crate::mail::link;
-use crate::people::{follow, me, unverified};
+use crate::people::{PASSWORD, follow, me, unverified};
 use crate::testshop::TestShop;
 use mail_parser::{Message, MessageParser};
 use mercat::notify::rfc5322::Sender;
@@ -115,7 +115,7 @@ async fn mails_reach_a_real_mail_server() {
         let links =
             [mail.body_text(0).unwrap(), mail.body_html(0).unwrap()].map(|part| link(&part));
         assert_eq!(links[0], links[1]);
-        follow(&shop, &links[0], None).await.expect(200);
+        follow(&shop, &links[0], PASSWORD).await.expect(200);
         assert_eq!(me(&shop, &access).await["emailVerified"], true);
     }
 }

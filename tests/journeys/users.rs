@@ -32,6 +32,10 @@ async fn a_customer_registers_proves_the_address_and_is_there_after_a_restart() 
     assert_eq!((&seen["email"], &seen["emailVerified"]), (&json!(ADA), &json!(false)));
     assert_eq!((&seen["role"], &seen["name"]), (&json!("customer"), &json!("Ada Lovelace")));
     let token = mailbox(&shop, ADA).token(MailKind::Verification);
+    // The mailbox alone is not enough: its owner may not be who opened the account.
+    let body = json!({ "token": token, "password": OTHER });
+    let stranger = shop.post("/v1/auth/verify").json(body).send().await;
+    stranger.problem(401, "bad_credentials");
     verify(&shop, &token).await.expect(204);
     verify(&shop, &token).await.problem(401, "invalid_token");
     assert_eq!(me(&shop, &access).await["emailVerified"], true);

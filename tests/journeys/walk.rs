@@ -377,9 +377,9 @@ impl Walk<'_> {
         self.step(&format!("POST {again}"), shop.post(again).bearer(&access), 202).await;
         let verify = || {
             let token = mailbox(shop, email).token(MailKind::Verification);
-            shop.post("/v1/auth/verify").json(json!({ "token": token }))
+            shop.post("/v1/auth/verify").json(json!({ "token": token, "password": PASSWORD }))
         };
-        let bad = shop.post("/v1/auth/verify").json(json!({ "token": "x" }));
+        let bad = shop.post("/v1/auth/verify").json(json!({ "token": "x", "password": PASSWORD }));
         self.step("POST /v1/auth/verify", bad, 401).await;
         self.step("POST /v1/auth/verify", verify(), 204).await;
         let forgot = shop.post("/v1/auth/password/forgot").json(json!({ "email": email }));

@@ -82,7 +82,7 @@ async fn of_an_erased_customer_no_table_index_or_log_line_tells() {
     let guests = program.checkout(&guests_cart, "tok_visa", StatusCode::CREATED).await;
     let register = json!({ "email": TOLD[1], "password": PASSWORD, "name": KNOWN[0] });
     answer(program.post("/v1/auth/register", &register), StatusCode::ACCEPTED).await;
-    let verify = json!({ "token": mailed_token(&inbox).await });
+    let verify = json!({ "token": mailed_token(&inbox).await, "password": PASSWORD });
     let verified = program.post("/v1/auth/verify", &verify).send().await.expect("an answer");
     assert_eq!(verified.status(), StatusCode::NO_CONTENT);
     let login = json!({ "email": TOLD[1], "password": PASSWORD });

@@ -50,9 +50,16 @@ pub struct Letter {
 }
 
 impl Accounts {
-    /// Takes a token that was mailed to verify an address, once.
-    pub async fn verify(&self, token: &str) -> Result<Proven, AccountError> {
+    /// Takes a token that was mailed to verify an address, once, from whoever knows the account's
+    /// password too. A mailbox alone is no consent: somebody else may have opened the account with
+    /// this address, and its owner, who follows the link, would hand them what is theirs.
+    pub async fn verify(&self, token: &str, password: Password) -> Result<Proven, AccountError> {
         let hash = hash_of(token).ok_or(AccountError::InvalidToken)?;
+        let holder = {
+            let (book, now) = (self.shared.book(), self.shared.clock.now());
+            book.mailed_to(&hash, TokenKind::Verification, now)
+        };
+        self.confirmed(holder.ok_or(AccountError::InvalidToken)?, Some(password)).await?;
         self.ask(|reply| Message::Verify { hash, reply }).await
     }
 

@@ -5,6 +5,7 @@
 //! itself, which nobody else can know, and no cookie counts, so no other site can send it.
 
 use super::auth::problem;
+use super::users::claims;
 use crate::actors::accounts::AccountError;
 use crate::actors::pools::Password;
 use crate::domain::password::LENGTH;
@@ -29,6 +30,10 @@ enum Link {
     NewPassword,
     Invitation,
 }
+
+/// Beside a password that is known already.
+const KNOWN: &str =
+    "The one that you chose for your account here. If you opened none, close this page.";
 
 /// The page of each link; the letters name the same paths.
 pub fn pages() -> [(&'static str, MethodRouter<App>); 3] {
@@ -70,9 +75,12 @@ struct Page<'a> {
 
 struct Ask<'a> {
     token: &'a str,
-    /// The fewest and the most characters of the password that is asked for, where one is.
-    password: Option<(usize, usize)>,
-    /// What is wrong with the one that was sent.
+    /// For the browser: whether the password is a new one.
+    autocomplete: &'static str,
+    hint: String,
+    fewest: usize,
+    most: usize,
+    /// What is wrong with the password that was sent.
     fault: Option<String>,
     button: &'static str,
 }
@@ -87,18 +95,25 @@ async fn send(
     form: Result<Form<Sent>, FormRejection>,
 ) -> Result<Response, ApiError> {
     let Form(Sent { token, password }) = form.map_err(|refused| refusal(&refused))?;
-    let (accounts, own) = (app.shop.accounts.clone(), token.clone());
-    let password = Password::from(password);
+    let (own, password) = (token.clone(), Password::from(password));
     let done = detached(async move {
-        match link {
-            Link::Confirm => accounts.verify(&own).await.map(|_| ()),
-            Link::NewPassword => accounts.reset(&own, password).await.map(|_| ()),
-            Link::Invitation => accounts.accept(&own, password).await.map(|_| ()),
+        let accounts = &app.shop.accounts;
+        let proven = match link {
+            Link::Confirm => Some(accounts.verify(&own, password).await?),
+            Link::NewPassword => accounts.reset(&own, password).await?,
+            Link::Invitation => accounts.accept(&own, password).await.map(|_| None)?,
+        };
+        if let Some(proven) = proven {
+            claims::on_proof(&app, &proven).await;
         }
+        Ok(())
     });
     match done.await {
         Ok(()) => shown(StatusCode::OK, &Page { title: "Done", text: link.done(), form: None }),
         Err(AccountError::Password(fault)) => question(link, &token, Some(fault.to_string())),
+        Err(AccountError::WrongCredentials) => {
+            question(link, &token, Some("That is not the password of the account".to_owned()))
+        }
         Err(AccountError::InvalidToken) => shown(
             StatusCode::GONE,
             &Page {
@@ -121,12 +136,24 @@ fn refusal(refused: &FormRejection) -> ApiError {
     }
 }
 
+/// Beside a password that is to be chosen.
+fn chosen() -> String {
+    let fewest = LENGTH.start();
+    format!(
+        "At least {fewest} characters. A few words together are easy to remember and hard to guess."
+    )
+}
+
 /// The page with its form.
 fn question(link: Link, token: &str, fault: Option<String>) -> Result<Response, ApiError> {
     let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let (title, text, button) = link.words();
-    let password = (link != Link::Confirm).then(|| (*LENGTH.start(), *LENGTH.end()));
-    let form = Some(Ask { token, password, fault, button });
+    let (autocomplete, hint, fewest) = match link {
+        Link::Confirm => ("current-password", KNOWN.to_owned(), 1),
+        Link::NewPassword | Link::Invitation => ("new-password", chosen(), *LENGTH.start()),
+    };
+    let most = *LENGTH.end();
+    let form = Some(Ask { token, autocomplete, hint, fewest, most, fault, button });
     shown(status, &Page { title, text, form })
 }
 
@@ -147,7 +174,7 @@ impl Link {
         match self {
             Link::Confirm => (
                 "Confirm your address",
-                "One more step: confirm that this mail address is yours.",
+                "One more step: your password shows that you opened the account yourself.",
                 "Confirm the address",
             ),
             Link::NewPassword => (

@@ -53,13 +53,15 @@ async fn register(State(app): State<App>, body: Body<RegisterBody>) -> Result<Re
 
 /// Verify an e-mail address with the token that was mailed to it.
 ///
-/// Each token is good once and for a day. What was bought under the address without an account is
+/// Each token is good once and for a day, together with the account's password: whoever has nothing but
+/// the mailbox did not open the account. What was bought under the address without an account is
 /// among the account's orders from then on.
 #[utoipa::path(post, path = "/v1/auth/verify", tag = "Access", request_body = VerifyBody,
-    responses((status = 204), (status = 401, description = "`invalid_token`", body = ProblemSchema, content_type = "application/problem+json")))]
+    responses((status = 204), (status = 401, description = "`invalid_token` or `bad_credentials`", body = ProblemSchema, content_type = "application/problem+json")))]
 async fn verify(State(app): State<App>, body: Body<VerifyBody>) -> Result<Response, ApiError> {
     let verified = detached(async move {
-        let proven = app.shop.accounts.verify(&body.value.token).await?;
+        let VerifyBody { token, password } = body.value;
+        let proven = app.shop.accounts.verify(&token, Password::from(password)).await?;
         claims::on_proof(&app, &proven).await;
         Ok(())
     });

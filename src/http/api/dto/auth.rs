@@ -49,13 +49,16 @@ pub struct RegisterBody {
 
 impl Input for RegisterBody {}
 
-/// What a mail brought.
+/// What a mail brought, and that it came to whoever has the account.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = Verify)]
 pub struct VerifyBody {
     #[schema(min_length = 1, max_length = 255)]
     pub token: String,
+    /// The account's.
+    #[schema(min_length = 1, max_length = 128, format = Password)]
+    pub password: String,
 }
 
 impl Input for VerifyBody {}
