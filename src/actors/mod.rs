@@ -25,6 +25,7 @@ pub mod keys;
 pub mod turn;
 pub mod accounts;
 mod password;
+mod hashing;
 pub mod pools;
 pub mod reads;
 pub mod jobs;

@@ -8,15 +8,13 @@
 //!
 //! The committer is not here: it takes its whole queue at once, which a pool cannot.
 
+use super::hashing::Scratch;
 pub use super::password::Password;
 use crate::domain::event::EntityKey;
 use crate::storage::table::row_key;
 use crate::storage::{Store, StoreError, Table};
 use actix::{Actor, Addr, Handler, Message, SyncArbiter, SyncContext, System};
 use arc_swap::ArcSwapOption;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
 use std::error::Error;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -76,11 +74,14 @@ impl Pools {
         let mut host = Host::start()?;
         let stateless = || Ok(());
         let readers = host.pool("reader", sizes.readers, usize::MAX, stateless)?;
-        let hashers = host.pool("hasher", sizes.hashers, sizes.most_passwords, stateless)?;
+        let hashers = host.pool("hasher", sizes.hashers, sizes.most_passwords, || {
+            step_back();
+            Ok(Scratch::default())
+        })?;
         let blocking = host.pool("blocking", sizes.blocking, sizes.most_jobs, stateless)?;
         Ok(Pools {
             readers: Readers { pool: readers, store },
-            secrets: Secrets { pool: hashers },
+            secrets: Secrets { pool: hashers, narrow: Arc::new(Semaphore::new(1)) },
             blocking: Blocking { pool: blocking },
             host,
         })
@@ -174,43 +175,72 @@ impl<F: FnOnce(Option<Option<Vec<u8>>>)> Drop for Promise<F> {
     }
 }
 
-/// Hashes passwords with Argon2id, 19 MiB, two passes, one lane. Source: the OWASP Password Storage
-/// Cheat Sheet, section on Argon2id.
+/// Lets all other threads go first: a page takes the processor at once from a password, which takes a
+/// hundred times as long. Linux knows priorities of single threads; elsewhere there is none to set.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, 19) {
+        tracing::warn!(%error, "passwords are hashed at the priority of everything else");
+    }
+}
+
+/// Hashes passwords ([`Scratch`]).
 #[derive(Clone)]
 pub struct Secrets {
-    pool: Pool<()>,
+    pool: Pool<Scratch>,
+    narrow: Arc<Semaphore>,
+}
+
+/// How a password that is to be checked stands in line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lane {
+    /// Checked as soon as a thread is free, or refused where too many wait.
+    #[default]
+    Wide,
+    /// Checked one at a time, so that however many there are they take one thread and one place in
+    /// the line of all others. Whoever sends keeps a bound on how many wait.
+    Narrow,
 }
 
 impl Secrets {
-    const KIB: u32 = 19_456;
-    const PASSES: u32 = 2;
-    const LANES: u32 = 1;
-
     /// A PHC string for the password, with a fresh salt.
     pub async fn hash(&self, password: Password) -> Result<String, PoolError> {
-        let hash = move || {
-            let params = Params::new(Self::KIB, Self::PASSES, Self::LANES, None).ok()?;
-            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-            Some(argon2.hash_password(password.as_bytes()).ok()?.to_string())
-        };
+        let hash = move |scratch: &mut Scratch| scratch.hash(&password);
         self.run(hash).await?.ok_or(PoolError::Failed)
     }
 
     /// Whether this is the password that `phc` was made from.
     pub async fn verify(&self, password: Password, phc: String) -> Result<bool, PoolError> {
-        let verify = move || {
-            let hash = PasswordHash::new(&phc).ok()?;
-            Some(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+        self.verify_in(Lane::Wide, password, phc).await
+    }
+
+    pub async fn verify_in(
+        &self,
+        lane: Lane,
+        password: Password,
+        phc: String,
+    ) -> Result<bool, PoolError> {
+        let turn = match lane {
+            Lane::Wide => None,
+            Lane::Narrow => {
+                let turn = Arc::clone(&self.narrow).acquire_owned().await;
+                Some(turn.map_err(|_| PoolError::Failed)?)
+            }
+        };
+        let verify = move |scratch: &mut Scratch| {
+            // Until it is done, whoever still waits for it.
+            let _turn = turn;
+            scratch.verify(&password, &phc)
         };
         self.run(verify).await?.ok_or(PoolError::Failed)
     }
 
     async fn run<R: Send + 'static>(
         &self,
-        work: impl FnOnce() -> R + Send + 'static,
+        work: impl FnOnce(&mut Scratch) -> R + Send + 'static,
     ) -> Result<R, PoolError> {
         let place = self.pool.place_now()?;
-        self.pool.run(place, Unheard::Skip, |()| work()).await
+        self.pool.run(place, Unheard::Skip, work).await
     }
 }
 
@@ -465,9 +495,9 @@ mod tests {
     }
 
     /// Occupies one thread of the pool until the sender is dropped.
-    fn occupy(pool: &Pool<()>) -> mpsc::Sender<()> {
+    fn occupy<S>(pool: &Pool<S>) -> mpsc::Sender<()> {
         let (release, wait) = mpsc::channel::<()>();
-        pool.send(move |()| {
+        pool.send(move |_| {
             let _ = wait.recv();
         });
         release
@@ -506,6 +536,38 @@ mod tests {
         for hash in asked.into_iter().take(2) {
             assert!(hash.await.unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         }
+        pools.stop();
+    }
+
+    #[tokio::test]
+    async fn however_many_take_turns_they_take_one_place() {
+        let pools = pools();
+        let secrets = pools.secrets();
+        let release = occupy(&secrets.pool);
+        let verify = |lane| {
+            let password = String::from("correct horse").into();
+            Box::pin(secrets.verify_in(lane, password, "no hash".into()))
+        };
+        let mut turns: Vec<_> = (0..5).map(|_| verify(Lane::Narrow)).collect();
+        assert!(turns.iter_mut().all(|turn| turn.now_or_never().is_none()));
+        let mut others = [verify(Lane::Wide), verify(Lane::Wide)];
+        let at_once = others.each_mut().map(|other| other.now_or_never());
+        assert_eq!(at_once, [None, Some(Err(PoolError::Busy))]);
+        drop(release);
+        for turn in turns {
+            assert_eq!(turn.await, Err(PoolError::Failed), "each has had its turn");
+        }
+        pools.stop();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn passwords_are_hashed_when_nobody_else_wants_the_processor() {
+        let pools = pools();
+        let priority = || rustix::process::getpriority_process(None).unwrap();
+        assert_eq!(pools.secrets().run(move |_| priority()).await, Ok(19));
+        assert_eq!(pools.blocking().run(priority).await, Ok(priority()));
+        assert_ne!(priority(), 19);
         pools.stop();
     }
 

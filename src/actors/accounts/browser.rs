@@ -145,7 +145,7 @@ impl Accounts {
         with: LoginWith,
         brought: Option<&str>,
     ) -> Result<SessionGrant, AccountError> {
-        let (holder, password_hash) = self.recognized(email, password).await?;
+        let (holder, password_hash) = self.recognized(email, password, with.lane).await?;
         let brought = brought.and_then(hash_of);
         self.write(move |parts| async move {
             parts.check_login(holder, &password_hash, with.second).await?;

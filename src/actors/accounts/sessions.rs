@@ -5,7 +5,7 @@ use super::owner::{Message, Parts};
 use super::token::{Token, TokenHash, hash_of};
 use super::totp::SecondFactor;
 use super::{AccountError, AccountSettings, Accounts, Origin};
-use crate::actors::pools::Password;
+use crate::actors::pools::{Lane, Password};
 use crate::domain::{Span, Timestamp};
 use crate::storage::Batch;
 use crate::storage::records::{TokenHolder, TokenKind, TokenRow};
@@ -25,6 +25,7 @@ pub(super) const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bWVyY2F0LWRlY295L
 pub struct LoginWith {
     pub second: Option<SecondFactor>,
     pub origin: Origin,
+    pub lane: Lane,
 }
 
 /// What a login is answered with.
@@ -44,7 +45,7 @@ impl Accounts {
         password: Password,
         with: LoginWith,
     ) -> Result<Grant, AccountError> {
-        let (holder, password_hash) = self.recognized(email, password).await?;
+        let (holder, password_hash) = self.recognized(email, password, with.lane).await?;
         self.ask(|reply| Message::Login { holder, password_hash, with, reply }).await
     }
 
@@ -53,11 +54,12 @@ impl Accounts {
         &self,
         email: &str,
         password: Password,
+        lane: Lane,
     ) -> Result<(TokenHolder, String), AccountError> {
         let found = self.shared.book().password_of(&email.trim().to_lowercase());
         let own = found.as_ref().and_then(|(_, password_hash)| password_hash.as_deref());
         let hash = own.unwrap_or(DECOY);
-        let is_right = self.shared.secrets.verify(password, hash.to_owned()).await?;
+        let is_right = self.shared.secrets.verify_in(lane, password, hash.to_owned()).await?;
         match found.filter(|_| is_right) {
             Some((holder, Some(password_hash))) => Ok((holder, password_hash)),
             _ => Err(AccountError::WrongCredentials),

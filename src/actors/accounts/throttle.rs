@@ -5,8 +5,9 @@
 //!   owner, who is somewhere else, does not notice.
 //! - one network on all accounts: the same, later. Who logged in there before is exempt, so that a
 //!   neighbour's guessing costs nobody their login.
-//! - one account from everywhere: a try is answered a little later, and never refused for it. Where
-//!   the owner logged in before, it is not even that.
+//! - one account from everywhere: a try is answered a little later, such tries have their passwords
+//!   looked at one at a time, and none is refused for it. Where the owner logged in before, it is
+//!   not even that.
 //!
 //! An account is the text that was given for it, whether anybody has it or not: known and unknown
 //! ones are answered alike. A try counts as failed from its beginning until it is found to be right,
@@ -14,6 +15,7 @@
 //! keyed hashes; the longest unused go first.
 
 use crate::actors::clock::Clock;
+use crate::actors::pools::Lane;
 use crate::domain::{Span, Timestamp};
 use lru::LruCache;
 use std::hash::{BuildHasher, RandomState};
@@ -179,6 +181,12 @@ impl Try<'_> {
         self.hold
     }
 
+    /// In which line its password stands: those of an account that is under attack from everywhere
+    /// take turns, so that they leave the threads that hash to everybody else.
+    pub fn lane(&self) -> Lane {
+        if self.hold.is_zero() { Lane::Wide } else { Lane::Narrow }
+    }
+
     /// Holds the try back. Before the password is looked at, so that it says nothing about it.
     pub async fn held(&self) {
         if !self.hold.is_zero() {
@@ -307,9 +315,10 @@ mod tests {
             while fail(&throttle, OWNER, ip(attacker)).is_ok() {}
         }
         let owner = throttle.begin(OWNER, ip(1)).unwrap();
-        assert_eq!(owner.hold(), SLOWEST);
+        assert_eq!((owner.hold(), owner.lane()), (SLOWEST, Lane::Narrow));
         owner.succeeded();
-        assert_eq!(throttle.begin(OWNER, ip(1)).unwrap().hold(), Duration::ZERO);
+        let owner = throttle.begin(OWNER, ip(1)).unwrap();
+        assert_eq!((owner.hold(), owner.lane()), (Duration::ZERO, Lane::Wide));
     }
 
     #[test]

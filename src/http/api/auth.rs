@@ -137,7 +137,7 @@ pub(super) async fn knock<'a>(
     let attempt = app.shop.throttle.begin(&email, address)?;
     attempt.held().await;
     let second = second_factor(totp, recovery_code);
-    let with = LoginWith { second, origin: origin(address, headers) };
+    let with = LoginWith { second, origin: origin(address, headers), lane: attempt.lane() };
     Ok(Knock { attempt, email, password: Password::from(password), with })
 }
 

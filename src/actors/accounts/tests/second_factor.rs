@@ -21,7 +21,8 @@ impl Rig {
     async fn enter(&self, second: Option<SecondFactor>) -> Result<Grant, AccountError> {
         let (id, password_hash) = self.admin();
         let origin = Origin::new([192, 0, 2, 1].into(), "a browser");
-        let (holder, with) = (TokenHolder::Staff(id), LoginWith { second, origin });
+        let (holder, with) =
+            (TokenHolder::Staff(id), LoginWith { second, origin, ..LoginWith::default() });
         let message = |reply| Message::Login { holder, password_hash, with, reply };
         self.accounts.ask(message).await
     }
@@ -197,7 +198,7 @@ async fn where_a_customer_logged_in_is_forgotten_with_them() {
     let Some((TokenHolder::Customer(id), Some(hash))) = found else { panic!("no customer") };
     let holder = TokenHolder::Customer(id);
     let origin = Origin::new([192, 0, 2, 1].into(), "a browser");
-    let with = LoginWith { second: None, origin };
+    let with = LoginWith { origin, ..LoginWith::default() };
     let message = |reply| Message::Login { holder, password_hash: hash, with, reply };
     rig.accounts.ask(message).await.unwrap();
     // The mail that verifies the address is no login.
