@@ -527,6 +527,8 @@ async fn a_cart_whose_time_came_while_it_was_ordered_has_a_deadline_again_when_i
     shop.provider.gate.shut();
     let checkout = shop.checking_out(cart, "tok_declined", None);
     shop.provider.gate.arrived(1).await;
+    // The provider hears of the order before the cart has its receipt.
+    shop.quiet().await;
     world.clock.set(own[0]);
     assert_eq!(shop.sweeper.sweep().await, 1);
     shop.quiet().await;
