@@ -159,7 +159,9 @@ impl OrderActor {
         let looked = told.is_ok() && std::mem::take(&mut self.looking);
         let Some(order) = &self.order else { return };
         let is_pending = order.payment.state == PaymentState::Pending;
-        let is_sealed = self.sealing && is_pending && order.ending == Ending::Live;
+        // A payment that nobody answered for is voided by the shop alone: just now, or at a start that
+        // fell before it wrote down that it had.
+        let is_sealed = is_pending && order.ending == Ending::Live;
         let refund = step.env.ids.refund();
         let command = match told {
             Err(_) => return self.ask_again_later(step),

@@ -128,6 +128,24 @@ async fn money_that_is_still_on_its_way_when_the_shop_recovers_is_not_taken_for_
 }
 
 #[tokio::test]
+async fn a_second_crash_after_the_bank_was_told_to_refuse_the_money_leaves_the_cart_open_too() {
+    let world = given_stock(&[("A", 5)]);
+    let shop = world.open().await;
+    let cart = shop.cart(&[("A", 2)]).await;
+    shop.power.fuse.store(2, Ordering::SeqCst);
+    assert!(shop.checkout_once(cart, "tok_visa", 1).await.is_err());
+    let world = shop.crash().await;
+    let (_, order) = world.only_order();
+    // The first start told the bank, and fell before it wrote down what the bank said.
+    assert_eq!(world.bank.void(order.payment.id).await, Ok(PaymentAnswer::Voided));
+    let shop = world.open().await;
+    assert_eq!(world.kept_answer(1).unwrap(), "declined");
+    world.check_at_rest();
+    shop.expect_paid(cart).await;
+    shop.close().await;
+}
+
+#[tokio::test]
 async fn a_provider_that_is_silent_at_the_start_does_not_keep_the_door_shut() {
     let world = given_stock(&[("A", 5)]).with(|settings| settings.provider_retry = Span::millis(0));
     let shop = world.open().await;
