@@ -1,11 +1,13 @@
 //! Journeys through the shop, over HTTP: one file per area, each against a whole shop of its own.
 
 mod access;
+mod attacks;
 mod auth;
 mod browser;
 mod carts;
 mod catalog;
 mod checkout;
+mod faults;
 mod front;
 mod goods;
 mod imports;
@@ -31,6 +33,7 @@ mod own;
 mod people;
 mod search;
 mod raw;
+mod retries;
 mod staff;
 mod testshop;
 mod totp;

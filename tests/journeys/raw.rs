@@ -1,12 +1,9 @@
 //! HTTP as no well-behaved client speaks it: bytes over a connection, and what came back.
 
+use crate::faults::PATIENCE;
 use crate::testshop::TestShop;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-/// How long a test waits for what must come, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One connection to the shop.
 pub struct Raw(TcpStream);
@@ -19,6 +16,12 @@ impl Raw {
     /// Sends as much as the other side takes; it may have hung up meanwhile.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.0.write_all(bytes.as_ref()).await.is_ok()
+    }
+
+    /// The first byte of an answer.
+    pub async fn first_byte(&mut self) -> u8 {
+        let byte = tokio::time::timeout(PATIENCE, self.0.read_u8()).await;
+        byte.expect("an answer comes").expect("an answer comes before the end")
     }
 
     /// Everything that comes until the other side closes.

@@ -1,6 +1,9 @@
 //! A whole shop for one test: a redb file in a folder of its own, a clock that stands still until
 //! it is moved, the `test` payment provider, an administrator, and a server on a port of its own.
+//!
+//! At the end of every test the shop's books are verified, whatever the test was about.
 
+use crate::faults::{Bank, Faults, FaultyProvider, FaultyStore};
 use mercat::actors::accounts::LoginWith;
 use mercat::actors::clock::{Clock, ManualClock};
 use mercat::actors::pictures::Pictures;
@@ -24,7 +27,8 @@ use mercat::payments::test::{TestProvider, TestSettings};
 use mercat::payments::{PaymentProvider, Providers};
 use mercat::secrets::{KeySource, Vault};
 use mercat::shop::{Post, Shop, ShopParts};
-use mercat::storage::{RedbStore, StoreError};
+use mercat::storage::{RedbStore, Store, StoreError, Table};
+use mercat::verify::verify;
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Number, Value};
 use std::net::SocketAddr;
@@ -52,6 +56,10 @@ pub struct TestShop {
     pub clock: Arc<ManualClock>,
     /// The `test` provider's own books.
     pub payments: Arc<TestProvider>,
+    pub bank: Arc<Bank>,
+    /// What can be done to this life of the shop.
+    pub faults: Arc<Faults>,
+    books: Books,
     pub folder: TempDir,
     config: Config,
     /// The way of mails; without one they wait.
@@ -78,8 +86,9 @@ impl TestShop {
         let folder = tempfile::tempdir().unwrap();
         let settings = TestSettings { late: LATE, ..TestSettings::new("http://shop.example") };
         let payments = TestProvider::in_memory(settings);
+        let bank = Arc::new(Bank::new(Arc::new(payments)));
         let clock = Arc::new(ManualClock::at(START));
-        TestShop::start(config, folder, clock, Arc::new(payments), None).await
+        TestShop::start(config, folder, clock, bank, None).await
     }
 
     /// A shop that sends mails this way.
@@ -89,43 +98,47 @@ impl TestShop {
 
     /// The same shop after a new start, from which on it sends mails this way.
     pub async fn now_mailing(self, notifier: Arc<dyn Notifier>) -> TestShop {
-        let Closed { folder, clock, payments, config, .. } = self.closed().await;
-        TestShop::start(config, folder, clock, payments, Some(notifier)).await
+        let Closed { folder, clock, bank, config, .. } = self.closed().await;
+        TestShop::start(config, folder, clock, bank, Some(notifier)).await
     }
 
     /// Another shop, on what is in `folder` and by this one's clock, provider and way of mails: what
     /// this one would be after a crash that left just that.
     pub async fn twin(&self, folder: TempDir) -> TestShop {
-        let (clock, payments) = (self.clock.clone(), self.payments.clone());
-        TestShop::start(self.config.clone(), folder, clock, payments, self.notifier.clone()).await
+        let (clock, bank) = (self.clock.clone(), self.bank.clone());
+        TestShop::start(self.config.clone(), folder, clock, bank, self.notifier.clone()).await
     }
 
     /// The same shop after a clean end and a new start.
     pub async fn restarted(self) -> TestShop {
-        let Closed { folder, clock, payments, config, notifier } = self.closed().await;
-        TestShop::start(config, folder, clock, payments, notifier).await
+        let Closed { folder, clock, bank, config, notifier } = self.closed().await;
+        TestShop::start(config, folder, clock, bank, notifier).await
     }
 
     /// Ends cleanly, and gives what the next start takes.
     pub async fn closed(self) -> Closed {
-        let TestShop { shop, clock, payments, folder, config, notifier, .. } = self;
+        let TestShop { shop, clock, bank, folder, config, notifier, .. } = self;
         drop(self.client);
         shop.begin_closing();
         self.stopper.stop();
         self.serving.await.unwrap();
         shop.close().await;
-        Closed { folder, clock, payments, config, notifier }
+        Closed { folder, clock, bank, config, notifier }
     }
 
     async fn start(
         config: Config,
         folder: TempDir,
         clock: Arc<ManualClock>,
-        payments: Arc<TestProvider>,
+        bank: Arc<Bank>,
         notifier: Option<Arc<dyn Notifier>>,
     ) -> TestShop {
-        let test: Arc<dyn PaymentProvider> = payments.clone();
-        let store = Arc::new(open_store(&folder).await);
+        let (payments, faults) = (bank.provider.clone(), Arc::<Faults>::default());
+        let test = FaultyProvider { bank: bank.clone(), faults: faults.clone() };
+        let test: Arc<dyn PaymentProvider> = Arc::new(test);
+        let disk = Arc::new(open_store(&folder).await);
+        let books = Books { disk: disk.clone(), clock: clock.clone() };
+        let store = Arc::new(FaultyStore { disk, faults: faults.clone() });
         let key = KeySource::choose(folder.path(), None, None).unwrap();
         let parts = ShopParts {
             vault: Vault::unlock(&*store, &key).unwrap(),
@@ -183,6 +196,9 @@ impl TestShop {
             shop,
             clock,
             payments,
+            bank,
+            faults,
+            books,
             folder,
             config,
             notifier,
@@ -203,6 +219,11 @@ impl TestShop {
     #[cfg(feature = "oidc")]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
+    }
+
+    /// How many rows a table has.
+    pub fn rows(&self, table: Table) -> u64 {
+        self.books.disk.snapshot().unwrap().count(table).unwrap()
     }
 
     /// Moves the clock on.
@@ -255,9 +276,27 @@ impl TestShop {
 pub struct Closed {
     pub folder: TempDir,
     clock: Arc<ManualClock>,
-    payments: Arc<TestProvider>,
+    bank: Arc<Bank>,
     config: Config,
     notifier: Option<Arc<dyn Notifier>>,
+}
+
+/// The shop's books, which are right at every moment, and above all at the end.
+struct Books {
+    disk: Arc<RedbStore>,
+    clock: Arc<ManualClock>,
+}
+
+impl Drop for Books {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let snapshot = self.disk.snapshot().expect("the books can be read");
+        let report = verify(&*snapshot, None, self.clock.now(), &mut |_| {}).unwrap();
+        let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+        assert!(report.is_clean(), "the books are wrong:\n{}", findings.join("\n"));
+    }
 }
 
 fn letterhead() -> Letterhead {
@@ -325,6 +364,20 @@ impl Request {
 
     pub fn multipart(self, form: reqwest::multipart::Form) -> Request {
         Request { builder: self.builder.multipart(form), ..self }
+    }
+
+    /// Its bytes as they go over a connection of HTTP/1.1.
+    pub fn bytes(self) -> Vec<u8> {
+        let request = self.builder.build().unwrap();
+        let (url, body) = (request.url(), request.body().and_then(reqwest::Body::as_bytes));
+        let body = body.unwrap_or_default();
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nhost: shop.example\r\n", request.method(), url.path());
+        for (name, value) in request.headers() {
+            head.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
+        }
+        head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+        [head.as_bytes(), body].concat()
     }
 
     /// Its method and path.

@@ -362,8 +362,16 @@ impl OrderActor {
         if is_first && matches!(error, CommitError::Conflict(_)) {
             return;
         }
+        let pause = step.env.settings.provider_retry;
         let drive = OrderMessage::Drive { owed, done: None };
-        step.later(step.env.settings.provider_retry, ShardMessage::Order(self.id, drive));
+        step.later(pause, ShardMessage::Order(self.id, drive));
+        // What the provider said of it is lost with the batch, and an order that waits for its shopper
+        // would not ask for it by itself.
+        let is_news = |fact: &Fact| matches!(fact, Fact::Order(_, OrderEvent::Payment { .. }));
+        if settlement.batch.facts().any(|own| is_news(&own.fact)) {
+            let (done, _) = oneshot::channel();
+            step.later(pause, ShardMessage::Order(self.id, OrderMessage::Refresh { done }));
+        }
     }
 
     /// The provider is silent: whoever waits is told how things stand, and it is asked again later.
