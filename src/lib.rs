@@ -13,6 +13,7 @@ pub mod payments;
 pub mod search;
 pub mod secrets;
 pub mod shop;
+pub mod simulate;
 pub mod storage;
 pub mod telemetry;
 pub mod verify;

@@ -26,7 +26,7 @@ use crate::notify::letter::Letterhead;
 use crate::payments::Providers;
 use crate::search::SearchError;
 use crate::secrets::Vault;
-use crate::storage::{Settled, Store, StoreError};
+use crate::storage::{Store, StoreError};
 use crate::telemetry::{Figures, Telemetry};
 use std::io;
 use std::path::PathBuf;
@@ -139,13 +139,7 @@ impl Shop {
             store: Arc::clone(&store),
             reads: Arc::clone(&reads),
             readers: pools.readers(),
-            witness: Box::new(move |group| {
-                for Settled { batch, outcome, .. } in group {
-                    for (attempt, first_used) in batch.answered().filter(|_| outcome.is_ok()) {
-                        witness.settled(attempt, first_used);
-                    }
-                }
-            }),
+            witness: Box::new(move |group| witness.settled_with(group)),
             shards: cores,
         };
         let throttle = Throttle::new(Arc::clone(&clock));

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each part and the parts it may name.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("storage", &["domain"]),
     ("search", &["domain"]),
@@ -37,6 +37,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "domain",
         ],
     ),
+    ("simulate", &["actors", "storage", "secrets", "payments", "verify", "domain"]),
     ("telemetry", &[]),
     // The answers under idempotency keys are stored as they are sent: `http` names the stored form.
     (
@@ -71,6 +72,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "media",
             "imports",
             "verify",
+            "simulate",
             "telemetry",
             "domain",
         ],

@@ -500,7 +500,7 @@ fn recipient(
     {
         return Ok(known.clone());
     }
-    let person = person.unwrap_or_else(|| vault.new_guest(batch, step.now));
+    let person = person.unwrap_or_else(|| vault.new_guest(step.env.ids.person(), batch));
     let sealed = vault.seal_record(person, address)?;
     if let Some(known) = known {
         vault.pass_on(known.person, person, batch, step.now);

@@ -2,10 +2,12 @@
 
 use crate::domain::{
     AddressId, ApiKeyId, CartId, CustomerId, ImportId, InvitationId, MailId, OrderId, PaymentId,
-    ProductId, RefundId, StaffId, Timestamp,
+    PersonId, ProductId, RefundId, StaffId, Timestamp,
 };
-use std::sync::Arc;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub trait Clock: Send + Sync + 'static {
@@ -73,68 +75,101 @@ impl Clock for TravelClock {
 #[derive(Clone)]
 pub struct Ids {
     clock: Arc<dyn Clock>,
+    chance: Chance,
+}
+
+/// Where the random bytes of ids come from.
+#[derive(Clone)]
+enum Chance {
+    /// The operating system's generator, by way of one for each thread.
+    System,
+    /// The same bytes in every run: for simulation, where nobody has to guess them.
+    Seeded(Arc<Mutex<ChaCha12Rng>>),
+}
+
+impl Chance {
+    fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        match self {
+            Chance::System => rand::fill(&mut bytes[..]),
+            Chance::Seeded(own) => {
+                own.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+            }
+        }
+        bytes
+    }
 }
 
 impl Ids {
     pub fn new(clock: Arc<dyn Clock>) -> Ids {
-        Ids { clock }
+        Ids { clock, chance: Chance::System }
+    }
+
+    /// Ids that are the same in every run with this seed. Whoever knows it knows them all.
+    pub(crate) fn seeded(clock: Arc<dyn Clock>, seed: u64) -> Ids {
+        let chance = Arc::new(Mutex::new(ChaCha12Rng::seed_from_u64(seed)));
+        Ids { clock, chance: Chance::Seeded(chance) }
     }
 
     pub fn cart(&self) -> CartId {
-        CartId::new(self.clock.now(), rand::random())
+        CartId::new(self.clock.now(), self.chance.bytes())
     }
 
     pub fn order(&self) -> OrderId {
-        OrderId::new(self.clock.now(), rand::random())
+        OrderId::new(self.clock.now(), self.chance.bytes())
     }
 
     pub fn payment(&self) -> PaymentId {
-        PaymentId::new(self.clock.now(), rand::random())
+        PaymentId::new(self.clock.now(), self.chance.bytes())
     }
 
     pub fn refund(&self) -> RefundId {
-        RefundId::new(self.clock.now(), rand::random())
+        RefundId::new(self.clock.now(), self.chance.bytes())
     }
 
     pub fn import(&self) -> ImportId {
-        ImportId::new(self.clock.now(), rand::random())
+        ImportId::new(self.clock.now(), self.chance.bytes())
     }
 
     pub fn staff(&self) -> StaffId {
-        StaffId::new(self.clock.now(), rand::random())
+        StaffId::new(self.clock.now(), self.chance.bytes())
     }
 
     pub fn api_key(&self) -> ApiKeyId {
-        ApiKeyId::new(self.clock.now(), rand::random())
+        ApiKeyId::new(self.clock.now(), self.chance.bytes())
     }
 
     pub fn invitation(&self) -> InvitationId {
-        InvitationId::new(self.clock.now(), rand::random())
+        InvitationId::new(self.clock.now(), self.chance.bytes())
     }
 
     pub fn customer(&self) -> CustomerId {
-        CustomerId::new(self.clock.now(), rand::random())
+        CustomerId::new(self.clock.now(), self.chance.bytes())
+    }
+
+    pub fn person(&self) -> PersonId {
+        PersonId::new(self.clock.now(), self.chance.bytes())
     }
 
     pub fn mail(&self) -> MailId {
-        MailId::new(self.clock.now(), rand::random())
+        MailId::new(self.clock.now(), self.chance.bytes())
     }
 
     pub fn address(&self) -> AddressId {
-        AddressId::new(self.clock.now(), rand::random())
+        AddressId::new(self.clock.now(), self.chance.bytes())
     }
 
     pub fn product(&self) -> ProductId {
-        ProductId::new(self.clock.now(), rand::random())
+        ProductId::new(self.clock.now(), self.chance.bytes())
     }
 
     /// Something to choose by, where nobody may foresee it and nothing rests on that.
     pub fn random(&self) -> u64 {
-        rand::random()
+        u64::from_le_bytes(self.chance.bytes())
     }
 
     /// 256 random bits for a token.
     pub fn secret(&self) -> [u8; 32] {
-        rand::random()
+        self.chance.bytes()
     }
 }

@@ -85,6 +85,11 @@ impl Desk {
         let _ = rested.await;
     }
 
+    /// Passes on a message that is on its way already.
+    pub(crate) fn pass_on(&self, message: ShardMessage) {
+        self.directory.send(message);
+    }
+
     pub async fn stock(
         &self,
         sku: Sku,

@@ -1,9 +1,8 @@
 //! The address book: which shard an entity lives in, and its mailbox.
 
-use super::address::Address;
+use super::address::{Address, Mailbox};
 use super::shard::ShardMessage;
 use crate::domain::event::EntityKey;
-use ractor::ActorRef;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -24,7 +23,7 @@ impl Directory {
         self.shards.len()
     }
 
-    pub(super) fn install(&self, shard: usize, mailbox: ActorRef<ShardMessage>) {
+    pub(crate) fn install(&self, shard: usize, mailbox: impl Mailbox<ShardMessage>) {
         self.shards[shard].install(mailbox);
     }
 

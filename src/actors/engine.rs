@@ -5,10 +5,11 @@
 use super::desk::Desk;
 use super::directory::Directory;
 use super::env::Env;
+use super::outside::Machine;
 use super::pools::Readers;
 use super::reads::Reads;
 use super::settle::{self, Ticket};
-use super::shard::{Shard, ShardParts};
+use super::shard::{Shard, ShardParts, ShardState};
 use super::supervisor::{Child, Supervisor, SupervisorMessage};
 use crate::storage::{Batch, Committer, Settled, Store};
 use futures_util::FutureExt;
@@ -65,32 +66,19 @@ impl Engine {
         parts: EngineParts,
         services: impl FnOnce(&Committer<Ticket>, &Directory) -> (H, Vec<Service>),
     ) -> Result<(Engine, H), EngineError> {
-        let EngineParts { env, store, reads, readers, mut witness, shards } = parts;
+        let EngineParts { env, store, reads, readers, witness, shards } = parts;
         let directory = Directory::new(shards);
-        let (to_shards, vault) = (directory.clone(), env.vault.clone());
-        let sink = move |group: Vec<Settled<Ticket>>| {
-            // A panic here would end the one writer. Models that missed a group catch up with the next.
-            let told = AssertUnwindSafe(|| {
-                for Settled { batch, outcome, .. } in &group {
-                    vault.settled(batch, outcome);
-                }
-                reads.project(&group);
-                witness(&group);
-            });
-            if catch_unwind(told).is_err() {
-                tracing::error!("a settled group could not be taken into the read models");
-            }
-            settle::distribute(group, &to_shards);
-        };
+        let sink = teller(&env, reads, witness, directory.clone());
         // The writer's thread ends by itself when the last committer is dropped.
         let (committer, _writer) = Committer::start(store, sink)?;
         let vitals = Arc::new(Vitals::default());
         let bound = env.settings.entity_bytes / directory.shards();
+        let outside = Machine { env: Arc::clone(&env), directory: directory.clone(), readers };
         let shard_parts = ShardParts {
             env: Arc::clone(&env),
             directory: directory.clone(),
             committer: committer.clone(),
-            readers,
+            outside: Arc::new(outside),
             bound,
         };
         let mut children: Vec<Child> =
@@ -153,15 +141,44 @@ impl Service {
     }
 }
 
-/// A shard. One that is started again first waits until everything handed over before is settled:
-/// its predecessor's memory of what is under way is gone.
+/// What becomes of a settled group: first the read models take it in, then everybody hears of it.
+pub(crate) fn teller(
+    env: &Env,
+    reads: Arc<Reads>,
+    mut witness: Witness,
+    directory: Directory,
+) -> impl FnMut(Vec<Settled<Ticket>>) + Send + use<> {
+    let vault = env.vault.clone();
+    move |group| {
+        // A panic here would end the one writer. Models that missed a group catch up with the next.
+        let told = AssertUnwindSafe(|| {
+            for Settled { batch, outcome, .. } in &group {
+                vault.settled(batch, outcome);
+            }
+            reads.project(&group);
+            witness(&group);
+        });
+        if catch_unwind(told).is_err() {
+            tracing::error!("a settled group could not be taken into the read models");
+        }
+        settle::distribute(group, &directory);
+    }
+}
+
+/// A shard with nobody in it yet. It first waits until everything handed over before is settled: a
+/// predecessor's memory of what is under way is gone.
+pub(crate) async fn new_shard(parts: ShardParts) -> ShardState {
+    barrier(&parts.committer).await;
+    ShardState::new(parts)
+}
+
 fn shard(place: usize, parts: ShardParts) -> Child {
     let start = move |root: ractor::ActorCell| {
         let parts = parts.clone();
         async move {
-            barrier(&parts.committer).await;
             let directory = parts.directory.clone();
-            let (mailbox, _) = Actor::spawn_linked(None, Shard, parts, root).await?;
+            let state = new_shard(parts).await;
+            let (mailbox, _) = Actor::spawn_linked(None, Shard, state, root).await?;
             let cell = mailbox.get_cell();
             directory.install(place, mailbox);
             Ok(cell)
@@ -171,8 +188,8 @@ fn shard(place: usize, parts: ShardParts) -> Child {
     Child { name: format!("shard {place}"), start: Box::new(start) }
 }
 
-/// An empty batch comes back when all before it are settled.
-async fn barrier(committer: &Committer<Ticket>) {
+/// Returns when everything handed over before this is settled: an empty batch comes back after it.
+pub(crate) async fn barrier(committer: &Committer<Ticket>) {
     let (done, settled) = oneshot::channel();
     let reply = super::ask::Reply::new(move |_| {
         let _ = done.send(());

@@ -13,7 +13,7 @@ use crate::domain::order::Attempt;
 use crate::domain::{OrderId, Span, Timestamp};
 use crate::storage::records::{Answer, KeyRow};
 use crate::storage::table::{parse_timed_key, timed_key};
-use crate::storage::{Batch, Direction, Store, StoreError, Stored, Table};
+use crate::storage::{Batch, Direction, Settled, Store, StoreError, Stored, Table};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
@@ -210,6 +210,15 @@ impl Keys {
         }
     }
 
+    /// What a settled group answered is durable.
+    pub fn settled_with<T>(&self, group: &[Settled<T>]) {
+        for Settled { batch, outcome, .. } in group {
+            for (attempt, first_used) in batch.answered().filter(|_| outcome.is_ok()) {
+                self.settled(attempt, first_used);
+            }
+        }
+    }
+
     /// The keys whose answers will come from orders that nobody waits for with a guard: after a
     /// start, those that the last run of the program left open.
     pub fn owed(&self) -> Vec<(Attempt, Timestamp, OrderId)> {
@@ -221,7 +230,10 @@ impl Keys {
             }
             Progress::Done | Progress::InDoubt => None,
         });
-        owed.collect()
+        let mut owed: Vec<_> = owed.collect();
+        // In the same order in every run.
+        owed.sort_by_key(|(_, _, order)| *order);
+        owed
     }
 
     /// A batch that removes up to `most` keys that are older than 24 hours; empty when there are

@@ -1,25 +1,23 @@
-//! Calls to payment providers: each in a task of its own, bounded in time, answered with a message.
+//! Calls to payment providers, bounded in time.
 
-use super::directory::Directory;
 use super::env::Env;
-use super::order::OrderMessage;
-use super::shard::ShardMessage;
 use crate::domain::order::RefundAnswer;
 use crate::domain::payment::PaymentAnswer;
 use crate::domain::{Money, OrderId, PaymentId, RefundId};
-use crate::payments::{Attempt, ProviderError};
+use crate::payments::{Attempt, PaymentProvider, ProviderError};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 /// A question to a provider on behalf of one order.
-pub(super) struct ProviderCall {
+pub(crate) struct ProviderCall {
     pub order: OrderId,
     pub provider: String,
     pub question: Question,
 }
 
-pub(super) enum Question {
+#[derive(Clone)]
+pub(crate) enum Question {
     Authorize(Attempt),
     /// What became of an attempt of which nothing is known.
     LookUp(PaymentId),
@@ -35,6 +33,18 @@ pub(super) enum Question {
     },
 }
 
+impl Question {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Question::Authorize(_) => "authorize",
+            Question::LookUp(_) => "look up",
+            Question::Capture { .. } => "capture",
+            Question::Void(_) => "void",
+            Question::Refund { .. } => "refund",
+        }
+    }
+}
+
 /// What the provider said.
 #[derive(Debug)]
 pub enum Told {
@@ -44,43 +54,43 @@ pub enum Told {
     Refund(RefundId, RefundAnswer),
 }
 
-pub(super) fn spawn(call: ProviderCall, env: &Env, directory: Directory) {
-    let ProviderCall { order, provider, question } = call;
-    let found = env.providers.get(&provider).cloned();
+/// Puts the question; a provider that takes too long or panics has said nothing.
+pub(super) async fn ask(call: ProviderCall, env: &Env) -> Result<Told, ProviderError> {
     let limit = Duration::from_millis(env.settings.provider_timeout.as_millis().unsigned_abs());
-    tokio::spawn(async move {
-        let told = match found {
-            // An order of a provider that this shop no longer has: nothing can be known of it.
-            None => Err(ProviderError::Unreachable),
-            Some(provider) => {
-                let asked = async {
-                    match question {
-                        Question::Authorize(attempt) => {
-                            provider.authorize(attempt).await.map(Told::Payment)
-                        }
-                        Question::LookUp(payment) => provider
-                            .look_up(payment)
-                            .await
-                            .map(|found| found.map_or(Told::NeverSeen, Told::Payment)),
-                        Question::Capture { payment, reference } => {
-                            provider.capture(payment, &reference).await.map(Told::Payment)
-                        }
-                        Question::Void(payment) => provider.void(payment).await.map(Told::Payment),
-                        Question::Refund { refund, payment, amount } => provider
-                            .refund(refund, payment, amount)
-                            .await
-                            .map(|answer| Told::Refund(refund, answer)),
-                    }
-                };
-                // A provider that panics has not answered either, and the order must hear that.
-                let asked = AssertUnwindSafe(tokio::time::timeout(limit, asked)).catch_unwind();
-                let in_time = asked.await.ok().and_then(Result::ok);
-                in_time.unwrap_or(Err(ProviderError::UnknownOutcome))
-            }
-        };
-        if let Err(error) = &told {
-            tracing::warn!(order.id = %order, %error, "no answer from the payment provider");
+    let told = match env.providers.get(&call.provider) {
+        // An order of a provider that this shop no longer has: nothing can be known of it.
+        None => Err(ProviderError::Unreachable),
+        Some(provider) => {
+            let asked = tokio::time::timeout(limit, put(&**provider, call.question));
+            // A provider that panics has not answered either, and the order must hear that.
+            let in_time = AssertUnwindSafe(asked).catch_unwind().await.ok().and_then(Result::ok);
+            in_time.unwrap_or(Err(ProviderError::UnknownOutcome))
         }
-        directory.send(ShardMessage::Order(order, OrderMessage::Told(told)));
-    });
+    };
+    if let Err(error) = &told {
+        tracing::warn!(order.id = %call.order, %error, "no answer from the payment provider");
+    }
+    told
+}
+
+/// One question in the provider's own words.
+pub(crate) async fn put(
+    provider: &dyn PaymentProvider,
+    question: Question,
+) -> Result<Told, ProviderError> {
+    match question {
+        Question::Authorize(attempt) => provider.authorize(attempt).await.map(Told::Payment),
+        Question::LookUp(payment) => {
+            let found = provider.look_up(payment).await?;
+            Ok(found.map_or(Told::NeverSeen, Told::Payment))
+        }
+        Question::Capture { payment, reference } => {
+            provider.capture(payment, &reference).await.map(Told::Payment)
+        }
+        Question::Void(payment) => provider.void(payment).await.map(Told::Payment),
+        Question::Refund { refund, payment, amount } => {
+            let answer = provider.refund(refund, payment, amount).await?;
+            Ok(Told::Refund(refund, answer))
+        }
+    }
 }

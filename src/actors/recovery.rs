@@ -15,7 +15,7 @@ use crate::domain::{OrderId, Timestamp};
 use crate::secrets::Vault;
 use crate::storage::table::{parse_entity_prefix, parse_timed_key};
 use crate::storage::{Direction, Store, StoreError, Table};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use tokio::sync::oneshot;
 
@@ -39,7 +39,8 @@ pub async fn recover(
     render: Render<OrderView, CheckoutRefusal>,
     vault: &Vault,
 ) -> Result<Recovered, StoreError> {
-    let mut orders: HashMap<OrderId, Option<(Attempt, Timestamp)>> = HashMap::new();
+    // The oldest first, as their ids go.
+    let mut orders: BTreeMap<OrderId, Option<(Attempt, Timestamp)>> = BTreeMap::new();
     let (unfinished, waiting) = under_way(store)?;
     orders.extend(unfinished.into_iter().map(|id| (id, None)));
     let recovered = Recovered { unfinished: orders.len(), owed: owed.len() };

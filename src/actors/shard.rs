@@ -10,7 +10,7 @@ use super::directory::Directory;
 use super::entity::{Outbox, Settlement};
 use super::env::Env;
 use super::order::{OrderActor, OrderMessage};
-use super::providers;
+use super::outside::Outside;
 use super::settle::Ticket;
 use super::sku::{SkuActor, SkuMessage};
 use super::slots::{Shell, Slots};
@@ -19,7 +19,6 @@ use crate::domain::{CartId, OrderId, Sku};
 use crate::storage::Committer;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// All that a shard is ever sent.
@@ -71,18 +70,19 @@ pub struct Census {
 
 /// What a shard is started with.
 #[derive(Clone)]
-pub(super) struct ShardParts {
+pub(crate) struct ShardParts {
     pub env: Arc<Env>,
     pub directory: Directory,
     pub committer: Committer<Ticket>,
-    pub readers: super::pools::Readers,
+    pub outside: Arc<dyn Outside>,
     /// This shard's share of the bound on memory.
     pub bound: usize,
 }
 
 pub(super) struct Shard;
 
-pub(super) struct ShardState {
+/// The entities of one shard, and the ways out of it.
+pub(crate) struct ShardState {
     carts: Slots<CartActor>,
     orders: Slots<OrderActor>,
     skus: Slots<SkuActor>,
@@ -97,19 +97,14 @@ struct Ways {
 impl Actor for Shard {
     type Msg = ShardMessage;
     type State = ShardState;
-    type Arguments = ShardParts;
+    type Arguments = ShardState;
 
     async fn pre_start(
         &self,
         _myself: ActorRef<ShardMessage>,
-        parts: ShardParts,
+        state: ShardState,
     ) -> Result<ShardState, ActorProcessingErr> {
-        Ok(ShardState {
-            carts: Slots::new(),
-            orders: Slots::new(),
-            skus: Slots::new(),
-            ways: Ways { parts },
-        })
+        Ok(state)
     }
 
     async fn handle(
@@ -124,7 +119,17 @@ impl Actor for Shard {
 }
 
 impl ShardState {
-    fn take(&mut self, message: ShardMessage) {
+    pub fn new(parts: ShardParts) -> ShardState {
+        ShardState {
+            carts: Slots::new(),
+            orders: Slots::new(),
+            skus: Slots::new(),
+            ways: Ways { parts },
+        }
+    }
+
+    /// One message, worked off to its end.
+    pub fn take(&mut self, message: ShardMessage) {
         let ways = &mut self.ways;
         match message {
             ShardMessage::Cart(id, message) => self.carts.deliver(&id, message, ways),
@@ -196,15 +201,10 @@ impl Shell for Ways {
             parts.committer.submit(batch, ticket);
         }
         for call in out.calls.drain(..) {
-            providers::spawn(call, &parts.env, parts.directory.clone());
+            parts.outside.call(call);
         }
         for (span, message) in out.later.drain(..) {
-            let directory = parts.directory.clone();
-            let wait = Duration::from_millis(span.as_millis().max(0).unsigned_abs());
-            tokio::spawn(async move {
-                tokio::time::sleep(wait).await;
-                directory.send(message);
-            });
+            parts.outside.later(span, message);
         }
         for reply in out.replies.drain(..) {
             reply.settle(Ok(()));
@@ -216,9 +216,6 @@ impl Shell for Ways {
     }
 
     fn load(&mut self, key: EntityKey) {
-        let directory = self.parts.directory.clone();
-        self.parts
-            .readers
-            .load(key.clone(), move |row| directory.send(ShardMessage::Loaded(key, row)));
+        self.parts.outside.load(key);
     }
 }

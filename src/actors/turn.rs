@@ -4,14 +4,16 @@
 //! An order can owe an answer that nobody waits for any more: its actor lost its memory, and with it
 //! those who asked. A retry tells it to go on, as the recovery after a start does.
 
-use super::ask::Keyed;
+use super::ask::{AskResult, Keyed, Refusal, Render, RenderedAnswer, Reply};
 use super::desk::Desk;
-use super::engine::Engine;
+use super::engine::barrier;
 use super::env::Env;
 use super::keys::{Begin, Keys, Running};
+use super::settle::Ticket;
 use crate::domain::order::Attempt;
-use crate::storage::StoreError;
 use crate::storage::records::Answer;
+use crate::storage::{Batch, Committer, StoreError};
+use tokio::sync::oneshot;
 
 /// What came of waiting.
 pub enum Turn {
@@ -47,9 +49,58 @@ pub async fn turn(
     }
 }
 
+/// How an outcome looks to its client; `None` where the shop cannot say.
+pub fn outcome<V, R>(asked: AskResult<V, R>, render: &Render<V, R>) -> Option<RenderedAnswer> {
+    match asked {
+        Ok(answered) => Some(match answered.stored {
+            Some(stored) => stored,
+            None => render(Ok(&answered.value)),
+        }),
+        Err(Refusal::Rejected(refusal)) => Some(render(Err(&refusal))),
+        Err(Refusal::Unavailable) => None,
+    }
+}
+
+/// Ends a turn with its answer, which is given back once it is kept under the key. `None`: there is
+/// none that could be relied on.
+pub async fn conclude(
+    running: Running,
+    answer: Option<RenderedAnswer>,
+    env: &Env,
+    committer: &Committer<Ticket>,
+) -> Option<RenderedAnswer> {
+    let Some(answer) = answer else {
+        give_up(running, committer).await;
+        return None;
+    };
+    keep(&running, &answer, env, committer).await.then_some(answer)
+}
+
+/// Stores the answer under its key, unless it came with the effect or is a fault of ours.
+async fn keep(
+    running: &Running,
+    answer: &RenderedAnswer,
+    env: &Env,
+    committer: &Committer<Ticket>,
+) -> bool {
+    if running.is_answered() || answer.status >= 500 {
+        return true;
+    }
+    let attempt = running.attempt();
+    let row = answer.kept(attempt, env.now(), &env.vault);
+    let mut batch = Batch::new();
+    batch.answer(running.first_used(), attempt, &row);
+    let (done, settled) = oneshot::channel();
+    let reply = Reply::new(move |outcome| {
+        let _ = done.send(outcome.is_ok());
+    });
+    committer.submit(batch, Ticket::of_service(reply));
+    settled.await.unwrap_or(false)
+}
+
 /// Ends a turn that got no answer. What was handed over under its key is settled first, so that the
 /// next one with this key finds what was done.
-pub async fn give_up(running: Running, engine: &Engine) {
-    engine.settle().await;
+pub async fn give_up(running: Running, committer: &Committer<Ticket>) {
+    barrier(committer).await;
     drop(running);
 }

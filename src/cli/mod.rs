@@ -9,6 +9,7 @@ mod demo;
 mod import;
 mod key;
 mod verify;
+mod simulate;
 
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -54,6 +55,24 @@ enum Command {
         #[command(flatten)]
         data: DataArgs,
     },
+    /// Play shops in which everything goes wrong, and look for a broken promise
+    Simulate(SimulateArgs),
+}
+
+#[derive(Debug, Args)]
+struct SimulateArgs {
+    /// The first run's seed; each further run has the next. The same seed tells the same story
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// How many runs
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    runs: u64,
+    /// Steps of each run, before it comes to rest
+    #[arg(long, value_name = "M", default_value_t = 1_000)]
+    steps: usize,
+    /// Tell a run that breaks a promise as it was, without looking for its shortest form
+    #[arg(long)]
+    whole: bool,
 }
 
 #[derive(Debug, Args)]
@@ -166,6 +185,7 @@ pub fn run() -> ExitCode {
             } => import::products(&file, &data.data, &settings, dry_run).await,
             Command::Key { command: KeyCommand::Rotate { data } } => key::run(&data.data),
             Command::Verify { data } => verify::run(&data.data),
+            Command::Simulate(args) => simulate::run_all(&args),
         }
     });
     runtime.shutdown_background();

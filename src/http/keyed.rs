@@ -1,20 +1,18 @@
 //! Writes: carried out to their end whoever hangs up, and under an idempotency key carried out once.
 //!
 //! The answer of a keyed write is stored in the batch of its effect by the actor that made it. What
-//! had no effect (a rejection) is stored here, before it is sent. Faults of ours are never stored.
+//! had no effect (a rejection) is stored at the end of its turn, before it is sent. Faults of ours are
+//! never stored.
 
 use super::app::App;
 use super::etag::EntityTag;
 use super::idempotency::REPLAYED;
 use super::layers::detached;
 use super::problem::{ApiError, Problem};
-use crate::actors::ask::{AskResult, Keyed, Refusal, Render, RenderedAnswer, Reply};
-use crate::actors::keys::Running;
-use crate::actors::settle::Ticket;
-use crate::actors::turn::{Turn, give_up, turn};
+use crate::actors::ask::{AskResult, Keyed, Render, RenderedAnswer};
+use crate::actors::turn::{Turn, conclude, outcome, turn};
 use crate::domain::order::Attempt;
 use crate::secrets::{OpenError, Vault};
-use crate::storage::Batch;
 use crate::storage::records::Answer;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -22,8 +20,9 @@ use axum::response::Response;
 use serde::Serialize;
 use std::future::Future;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
+
+const UNAVAILABLE: ApiError = ApiError::Unavailable { what: "the shop" };
 
 /// How long a request waits for another one with its key.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,7 +41,10 @@ where
     F: Future<Output = AskResult<V, R>> + Send + 'static,
 {
     let Some(attempt) = attempt else {
-        return detached(async move { Ok(send(outcome(ask(None).await, &render)?)) }).await;
+        return detached(
+            async move { outcome(ask(None).await, &render).map(send).ok_or(UNAVAILABLE) },
+        )
+        .await;
     };
     let running = match begin(app, attempt).await? {
         Turn::Fresh(running) => running,
@@ -54,15 +56,9 @@ where
         let first_used = running.first_used();
         let vault = app.shop.vault.clone();
         let keyed = Keyed { attempt, first_used, render: render.clone(), vault };
-        let answer = match outcome(ask(Some(keyed)).await, &render) {
-            Ok(answer) => answer,
-            Err(error) => {
-                give_up(running, &app.shop.engine).await;
-                return Err(error);
-            }
-        };
-        keep(&app, &running, &answer).await?;
-        Ok(send(answer))
+        let answer = outcome(ask(Some(keyed)).await, &render);
+        let committer = &app.shop.engine.committer;
+        conclude(running, answer, &app.shop.env, committer).await.map(send).ok_or(UNAVAILABLE)
     })
     .await
 }
@@ -76,40 +72,6 @@ async fn begin(app: &App, attempt: Attempt) -> Result<Turn, ApiError> {
             let detail = "a request with this Idempotency-Key is still being carried out; try again in a moment";
             Err(ApiError::Conflict { code: "idempotency_key_in_use", detail: detail.into() })
         }
-    }
-}
-
-fn outcome<V, R>(
-    asked: AskResult<V, R>,
-    render: &Render<V, R>,
-) -> Result<RenderedAnswer, ApiError> {
-    match asked {
-        Ok(answered) => Ok(match answered.stored {
-            Some(stored) => stored,
-            None => render(Ok(&answered.value)),
-        }),
-        Err(Refusal::Rejected(refusal)) => Ok(render(Err(&refusal))),
-        Err(Refusal::Unavailable) => Err(ApiError::Unavailable { what: "the shop" }),
-    }
-}
-
-/// Stores the answer under its key, unless it came with the effect or is a fault of ours.
-async fn keep(app: &App, running: &Running, answer: &RenderedAnswer) -> Result<(), ApiError> {
-    if running.is_answered() || answer.status >= 500 {
-        return Ok(());
-    }
-    let attempt = running.attempt();
-    let row = answer.kept(attempt, app.shop.env.now(), &app.shop.vault);
-    let mut batch = Batch::new();
-    batch.answer(running.first_used(), attempt, &row);
-    let (done, settled) = oneshot::channel();
-    let reply = Reply::new(move |outcome| {
-        let _ = done.send(outcome.is_ok());
-    });
-    app.shop.engine.committer.submit(batch, Ticket::of_service(reply));
-    match settled.await {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(ApiError::Unavailable { what: "the shop" }),
     }
 }
 

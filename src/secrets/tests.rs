@@ -22,9 +22,13 @@ fn commit(vault: &Vault, store: &dyn Store, batch: Batch) {
     vault.settled(&batch, &outcome.map_err(CommitError::from));
 }
 
+fn somebody() -> PersonId {
+    PersonId::new(NOON, rand::random())
+}
+
 fn person(vault: &Vault, store: &dyn Store) -> PersonId {
     let mut batch = Batch::new();
-    let person = vault.new_person(&mut batch, NOON);
+    let person = vault.new_person(somebody(), &mut batch);
     commit(vault, store, batch);
     person
 }
@@ -87,7 +91,7 @@ fn a_person_whose_batch_was_refused_leaves_no_key() {
     let store = MemoryStore::new();
     let vault = vault(&store);
     let mut batch = Batch::new();
-    let (ada, bob) = (vault.new_person(&mut batch, NOON), person(&vault, &store));
+    let (ada, bob) = (vault.new_person(somebody(), &mut batch), person(&vault, &store));
     let refused = Conflict::Reservation {
         order: crate::domain::OrderId::from_bytes([1; 16]),
         sku: "A".parse().unwrap(),

@@ -77,15 +77,15 @@ impl Vault {
         aead::open(key, context.as_bytes(), text)
     }
 
-    /// Makes a person, whose key becomes durable with `batch`. What is sealed under it must be in
+    /// Makes `person`, whose key becomes durable with `batch`, and gives them back. What is sealed under it must be in
     /// the same batch or a later one.
-    pub fn new_person(&self, batch: &mut Batch, now: Timestamp) -> PersonId {
-        self.make(Standing::Regular, batch, now)
+    pub fn new_person(&self, person: PersonId, batch: &mut Batch) -> PersonId {
+        self.make(person, Standing::Regular, batch)
     }
 
     /// As [`Vault::new_person`], somebody who is known by one cart alone.
-    pub fn new_guest(&self, batch: &mut Batch, now: Timestamp) -> PersonId {
-        self.make(Standing::Guest, batch, now)
+    pub fn new_guest(&self, person: PersonId, batch: &mut Batch) -> PersonId {
+        self.make(person, Standing::Guest, batch)
     }
 
     /// Whether this is somebody who is known by one cart alone.
@@ -107,8 +107,7 @@ impl Vault {
         PersonRow::Known { wrapped: Sealed::from_bytes(wrapped), standing }.to_bytes()
     }
 
-    fn make(&self, standing: Standing, batch: &mut Batch, now: Timestamp) -> PersonId {
-        let person = PersonId::new(now, rand::random());
+    fn make(&self, person: PersonId, standing: Standing, batch: &mut Batch) -> PersonId {
         let key = Secret::random();
         let row = self.row(person, &key, standing);
         batch.row(Table::People, person.as_bytes().to_vec(), Some(row));

@@ -12,7 +12,7 @@ use super::{StoreError, join_version, split_version};
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::stock::{Change as StockChange, Level, Movement};
 use crate::domain::{OrderId, Seq, Sku};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a transaction of any store offers.
 pub(super) trait Tx {
@@ -28,7 +28,7 @@ pub(super) trait Tx {
 
 /// SKU rows as this transaction sees them: read once, moved in memory, written once at its end, so
 /// that a thousand orders for one SKU cost one row.
-type Levels = HashMap<Sku, BookedLevel>;
+type Levels = BTreeMap<Sku, BookedLevel>;
 
 #[derive(Clone, Copy)]
 struct BookedLevel {

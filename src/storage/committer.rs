@@ -90,17 +90,24 @@ impl<T: Send + 'static> Committer<T> {
         store: Arc<dyn Store>,
         sink: impl FnMut(Vec<Settled<T>>) + Send + 'static,
     ) -> io::Result<(Committer<T>, Writer)> {
-        let (sender, receiver) = unbounded_channel();
+        let (committer, hand) = Committer::by_hand(store);
         let (tell, told) = sync_channel(GROUPS_AHEAD);
-        let state = Arc::new(State::default());
-        let own = Arc::clone(&state);
         let teller = thread::Builder::new()
             .name("teller".into())
             .spawn(move || told.into_iter().for_each(sink))?;
-        let writer = thread::Builder::new()
-            .name("committer".into())
-            .spawn(move || run(&*store, receiver, &tell, &own))?;
-        Ok((Committer { sender, state }, Writer { writer, teller }))
+        let writer =
+            thread::Builder::new().name("committer".into()).spawn(move || hand.run(&tell))?;
+        Ok((committer, Writer { writer, teller }))
+    }
+
+    /// A committer without threads: whoever has the hand writes with it.
+    pub(crate) fn by_hand(store: Arc<dyn Store>) -> (Committer<T>, Hand<T>) {
+        let (sender, receiver) = unbounded_channel();
+        let state = Arc::new(State::default());
+        let own = Arc::clone(&state);
+        let (taken, shut_because) = (Vec::new(), String::new());
+        let hand = Hand { store, receiver, taken, state: own, shut_because };
+        (Committer { sender, state }, hand)
     }
 
     /// Hands a batch over; it will be settled through the sink. Batches are taken in this order.
@@ -122,95 +129,111 @@ impl<T: Send + 'static> Committer<T> {
     }
 }
 
-fn run<T: Send>(
-    store: &dyn Store,
-    mut receiver: UnboundedReceiver<(Batch, T)>,
-    tell: &SyncSender<Vec<Settled<T>>>,
-    state: &State,
-) {
-    let mut waiting = Vec::with_capacity(LARGEST_GROUP);
-    // Why the store could not be opened again the last time: said once, not with every try.
-    let mut shut_because = String::new();
-    loop {
-        if state.faulted.load(Ordering::Relaxed) {
+/// The hand that writes, one group at a time. [`Committer::start`] gives it a thread.
+pub(crate) struct Hand<T> {
+    store: Arc<dyn Store>,
+    receiver: UnboundedReceiver<(Batch, T)>,
+    taken: Vec<(Batch, T)>,
+    state: Arc<State>,
+    /// Why the store could not be opened again the last time: said once, not with every try.
+    shut_because: String,
+}
+
+impl<T> Hand<T> {
+    fn run(mut self, tell: &SyncSender<Vec<Settled<T>>>) {
+        while self.wait() {
+            if tell.send(self.write()).is_err() {
+                // Nobody would hear of what is written any more. What waits is dropped, which says so.
+                self.state.faulted.store(true, Ordering::Relaxed);
+                return;
+            }
+        }
+    }
+
+    /// Waits until there is something to write, and takes it; after a fault it has the store opened
+    /// again meanwhile. Says whether there will ever be anything.
+    fn wait(&mut self) -> bool {
+        while self.is_shut() {
             // Whoever looks after the shop sends nobody while it is not ready, so that no batch would
             // come along that has it opened.
             thread::sleep(PAUSE);
-            reopen(store, state, &mut shut_because);
-            match take_what_waits(&mut receiver, &mut waiting) {
-                Err(TryRecvError::Disconnected) if waiting.is_empty() => return,
-                Ok(()) | Err(_) if waiting.is_empty() => continue,
-                Ok(()) | Err(_) => {}
+            self.reopen();
+            let left = self.take();
+            if !self.taken.is_empty() {
+                return true;
             }
-        } else if receiver.blocking_recv_many(&mut waiting, LARGEST_GROUP) == 0 {
-            return;
+            if left == Err(TryRecvError::Disconnected) {
+                return false;
+            }
         }
-        let (batches, tickets): (Vec<Batch>, Vec<T>) = waiting.drain(..).unzip();
-        let outcomes = commit(store, &batches, state, &mut shut_because);
-        state.waiting.fetch_sub(batches.len(), Ordering::Relaxed);
+        self.receiver.blocking_recv_many(&mut self.taken, LARGEST_GROUP) > 0
+    }
+
+    /// Takes whatever is there without waiting for it; says whether that is anything.
+    pub fn take_what_waits(&mut self) -> bool {
+        let _ = self.take();
+        !self.taken.is_empty()
+    }
+
+    fn take(&mut self) -> Result<(), TryRecvError> {
+        while self.taken.len() < LARGEST_GROUP {
+            self.taken.push(self.receiver.try_recv()?);
+        }
+        Ok(())
+    }
+
+    /// Whether the store failed and was not opened again yet.
+    pub fn is_shut(&self) -> bool {
+        self.state.faulted.load(Ordering::Relaxed)
+    }
+
+    /// Makes what was taken durable, and says what became of it.
+    pub fn write(&mut self) -> Vec<Settled<T>> {
+        let (batches, tickets): (Vec<Batch>, Vec<T>) = self.taken.drain(..).unzip();
+        let outcomes = self.commit(&batches);
+        self.state.waiting.fetch_sub(batches.len(), Ordering::Relaxed);
         let settled = batches.into_iter().zip(tickets).zip(outcomes);
-        let settled =
-            settled.map(|((batch, ticket), outcome)| Settled { batch, ticket, outcome }).collect();
-        if tell.send(settled).is_err() {
-            // Nobody would hear of what is written any more. What waits is dropped, which says so.
-            state.faulted.store(true, Ordering::Relaxed);
-            return;
+        settled.map(|((batch, ticket), outcome)| Settled { batch, ticket, outcome }).collect()
+    }
+
+    fn commit(&mut self, batches: &[Batch]) -> Vec<Result<Committed, CommitError>> {
+        let unavailable = || batches.iter().map(|_| Err(CommitError::Unavailable)).collect();
+        if self.is_shut() {
+            return unavailable();
+        }
+        let committed = catch_unwind(AssertUnwindSafe(|| self.store.commit(batches)));
+        let error = match committed {
+            Ok(Ok(outcomes)) => {
+                return outcomes
+                    .into_iter()
+                    .map(|outcome| outcome.map_err(CommitError::from))
+                    .collect();
+            }
+            Ok(Err(error)) => error,
+            Err(_) => StoreError::Stopped,
+        };
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            batches = batches.len(),
+            "a commit failed; nothing is written until the store was opened again"
+        );
+        self.state.faulted.store(true, Ordering::Relaxed);
+        self.reopen();
+        unavailable()
+    }
+
+    /// Has the store opened again after a fault.
+    pub fn reopen(&mut self) {
+        let opened = catch_unwind(AssertUnwindSafe(|| self.store.reopen()));
+        let Err(error) = opened.unwrap_or(Err(StoreError::Stopped)) else {
+            tracing::warn!("the store is open again");
+            self.shut_because.clear();
+            return self.state.faulted.store(false, Ordering::Relaxed);
+        };
+        let why = error.to_string();
+        if why != self.shut_because {
+            tracing::error!(error = &error as &dyn std::error::Error, "the store stays shut");
+            self.shut_because = why;
         }
     }
-}
-
-fn commit(
-    store: &dyn Store,
-    batches: &[Batch],
-    state: &State,
-    shut_because: &mut String,
-) -> Vec<Result<Committed, CommitError>> {
-    let unavailable = || batches.iter().map(|_| Err(CommitError::Unavailable)).collect();
-    if state.faulted.load(Ordering::Relaxed) {
-        return unavailable();
-    }
-    let committed = catch_unwind(AssertUnwindSafe(|| store.commit(batches)));
-    let error = match committed {
-        Ok(Ok(outcomes)) => {
-            return outcomes
-                .into_iter()
-                .map(|outcome| outcome.map_err(CommitError::from))
-                .collect();
-        }
-        Ok(Err(error)) => error,
-        Err(_) => StoreError::Stopped,
-    };
-    tracing::error!(
-        error = &error as &dyn std::error::Error,
-        batches = batches.len(),
-        "a commit failed; nothing is written until the store was opened again"
-    );
-    state.faulted.store(true, Ordering::Relaxed);
-    reopen(store, state, shut_because);
-    unavailable()
-}
-
-fn reopen(store: &dyn Store, state: &State, shut_because: &mut String) {
-    let opened = catch_unwind(AssertUnwindSafe(|| store.reopen()));
-    let Err(error) = opened.unwrap_or(Err(StoreError::Stopped)) else {
-        tracing::warn!("the store is open again");
-        shut_because.clear();
-        return state.faulted.store(false, Ordering::Relaxed);
-    };
-    let why = error.to_string();
-    if why != *shut_because {
-        tracing::error!(error = &error as &dyn std::error::Error, "the store stays shut");
-        *shut_because = why;
-    }
-}
-
-/// Takes whatever is there without waiting for it.
-fn take_what_waits<T>(
-    receiver: &mut UnboundedReceiver<T>,
-    waiting: &mut Vec<T>,
-) -> Result<(), TryRecvError> {
-    while waiting.len() < LARGEST_GROUP {
-        waiting.push(receiver.try_recv()?);
-    }
-    Ok(())
 }

@@ -267,10 +267,9 @@ impl Snapshot for RedbSnapshot {
     }
 }
 
-#[cfg(test)]
 impl RedbStore {
-    /// A store on whatever `opener` gives, for tests that plant faults below redb.
-    pub(super) fn open_on(
+    /// A store on whatever `opener` gives: on a simulated disk, or on one with planted faults.
+    pub(crate) fn open_on(
         opener: impl Fn() -> Result<Database, StoreError> + Send + Sync + 'static,
     ) -> Result<RedbStore, StoreError> {
         RedbStore::open_by(Box::new(opener))

@@ -126,6 +126,8 @@ async fn who_was_erased_while_mails_waited_gets_none() {
     let shop = shop_with(&server).await;
     server.go_down();
     let access = unverified(&shop, "ada@example.com").await;
+    // Tried while its link is good: the wish for another address makes it pointless.
+    round(&shop).await;
     // One to the old address without a token, one to the new one with a token.
     let wish = json!({ "email": "ada@example.org", "currentPassword": PASSWORD });
     shop.put("/v1/users/me").bearer(&access).json(wish).send().await.expect(200);

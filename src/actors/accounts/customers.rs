@@ -241,9 +241,9 @@ impl Parts {
         proof: Proof,
     ) -> Result<CustomerId, AccountError> {
         let NewCustomer { email, name, password_hash } = new;
-        let (id, now) = (self.shared.ids.customer(), self.now());
+        let id = self.shared.ids.customer();
         let mut batch = Batch::new();
-        let person = self.shared.vault.new_person(&mut batch, now);
+        let person = self.shared.vault.new_person(self.shared.ids.person(), &mut batch);
         let profile = Profile::new(email, name);
         let register = CustomerCommand::Register { person, profile: self.seal(person, &profile)? };
         let mut customer = self.decided(id, None, register, &mut batch)?;

@@ -95,23 +95,19 @@ impl Actor for CatalogOwner {
         let own = parts.clone();
         let decided = tokio::task::spawn_blocking(move || own.decide(message)).await;
         // A decision that panicked has dropped its question, which tells the asker.
-        if let Ok(Some((batch, reply))) = decided {
-            let (settled, waiting) = oneshot::channel::<()>();
-            let done = Reply::new(move |_| drop(settled));
-            let reply = Reply::all(vec![reply, done]).expect("two replies");
-            parts.committer.submit(batch, Ticket::of_service(reply));
-            let _ = waiting.await;
+        if let Ok(Some(decided)) = decided {
+            parts.write(decided).await;
         }
         Ok(())
     }
 }
 
 /// A batch, and what its asker is told when it is settled.
-type Decided = Option<(Batch, Reply)>;
+type Decided = (Batch, Reply);
 
 impl OwnerParts {
     /// Decides; answers at once where nothing is to be written.
-    fn decide(&self, message: CatalogMessage) -> Decided {
+    pub(crate) fn decide(&self, message: CatalogMessage) -> Option<Decided> {
         use CatalogMessage as M;
         let catalog = self.reads.catalog.load();
         let draft = Draft::new(&catalog, &self.reads.levels, &self.ids, self.clock.now());
@@ -136,13 +132,22 @@ impl OwnerParts {
             M::ImportChunk(products, ask) => answer(draft, ask, |draft| Ok(draft.import(products))),
         }
     }
+
+    /// Hands over what was decided; returns when it is settled.
+    pub(crate) async fn write(&self, (batch, reply): Decided) {
+        let (settled, waiting) = oneshot::channel::<()>();
+        let done = Reply::new(move |_| drop(settled));
+        let reply = Reply::all(vec![reply, done]).expect("two replies");
+        self.committer.submit(batch, Ticket::of_service(reply));
+        let _ = waiting.await;
+    }
 }
 
 fn answer<V: Send + 'static>(
     mut draft: Draft<'_>,
     ask: To<V>,
     decide: impl FnOnce(&mut Draft<'_>) -> Result<V, CatalogRejection>,
-) -> Decided {
+) -> Option<Decided> {
     let value = match decide(&mut draft) {
         Ok(value) => value,
         Err(rejection) => {

@@ -31,7 +31,7 @@ enum SweeperMessage {
 struct Sweeper;
 
 #[derive(Clone)]
-struct SweeperParts {
+pub(crate) struct SweeperParts {
     store: Arc<dyn Store>,
     directory: Directory,
     clock: Arc<dyn Clock>,
@@ -66,7 +66,7 @@ pub fn sweeper_service(
 ) -> (SweeperHandle, Service) {
     let address = Address::vacant();
     let handle = SweeperHandle(address.clone());
-    let parts = SweeperParts { store, directory, clock, from: Vec::new() };
+    let parts = SweeperParts::new(store, directory, clock);
     (handle, Service::new("sweeper", || Sweeper, parts, move |mailbox| address.install(mailbox)))
 }
 
@@ -113,7 +113,12 @@ impl Actor for Sweeper {
 }
 
 impl SweeperParts {
-    fn sweep(&mut self) -> Result<usize, StoreError> {
+    pub fn new(store: Arc<dyn Store>, directory: Directory, clock: Arc<dyn Clock>) -> SweeperParts {
+        SweeperParts { store, directory, clock, from: Vec::new() }
+    }
+
+    /// One round; says how many entities were sent for.
+    pub fn sweep(&mut self) -> Result<usize, StoreError> {
         let due = self.due()?;
         let sent = due.len();
         for (due, entity) in due {

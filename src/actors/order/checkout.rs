@@ -331,7 +331,7 @@ fn seal_contact(
     let vault = &step.env.vault;
     let of_cart = loan.cart.recipient.as_deref().map(|to| to.person);
     let person = request.person.or(of_cart.filter(|person| vault.is_guest(*person)));
-    let person = person.unwrap_or_else(|| vault.new_guest(batch, step.now));
+    let person = person.unwrap_or_else(|| vault.new_guest(step.env.ids.person(), batch));
     placed.recipient.person = person;
     placed.recipient.sealed = vault.seal_record(person, contact)?;
     Ok(person)

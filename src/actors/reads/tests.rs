@@ -273,7 +273,8 @@ fn vault(store: &MemoryStore) -> Vault {
 /// Somebody who can be written to there.
 fn recipient(email: &str, vault: &Vault) -> Recipient {
     let contact = Contact { email: email.into(), ..contact() };
-    let person = vault.new_guest(&mut Batch::new(), at(0));
+    let person = PersonId::new(at(0), rand::random());
+    let person = vault.new_guest(person, &mut Batch::new());
     let sealed = vault.seal_record(person, &contact).unwrap();
     Recipient { person, region: contact.shipping_address.region(), sealed }
 }

@@ -417,13 +417,7 @@ impl World {
             store: Arc::clone(&own),
             reads: Arc::clone(&reads),
             readers: pools.readers(),
-            witness: Box::new(move |group| {
-                for settled in group.iter().filter(|settled| settled.outcome.is_ok()) {
-                    for (attempt, first_used) in settled.batch.answered() {
-                        witness.settled(attempt, first_used);
-                    }
-                }
-            }),
+            witness: Box::new(move |group| witness.settled_with(group)),
             shards: self.shards,
         };
         let started = Engine::start(parts, |_, directory| {

@@ -29,7 +29,7 @@ impl Shop {
 
     async fn customer(&self) -> PersonId {
         let mut batch = Batch::new();
-        let person = self.env.vault.new_person(&mut batch, self.world.now());
+        let person = self.env.vault.new_person(self.env.ids.person(), &mut batch);
         self.commit(batch).await;
         person
     }

@@ -39,7 +39,7 @@ async fn panicked(shop: &Shop, token: &str) -> OrderId {
     let (id, _) = shop.world.only_order();
     shop.send_order(id, OrderMessage::Panic);
     assert_eq!(checkout.await.unwrap(), Err(Refusal::Unavailable));
-    give_up(running, &shop.engine).await;
+    give_up(running, &shop.engine.committer).await;
     assert!(matches!(shop.world.key_row(1), Some(KeyRow::Order { .. })), "the answer is owed");
     id
 }
@@ -112,7 +112,7 @@ async fn a_retry_finds_what_was_still_on_its_way_to_the_disk() {
     // Whoever was to answer is gone, and the order is on its way.
     checkout.abort();
     let engine = shop.engine.clone();
-    let giving_up = tokio::spawn(async move { give_up(running, &engine).await });
+    let giving_up = tokio::spawn(async move { give_up(running, &engine.committer).await });
     let retry = shop.taking_turn();
     for _ in 0..20 {
         shop.engine.desk.census().await;
