@@ -3,6 +3,7 @@
 
 use super::problem::ApiError;
 use axum::http::header::LINK;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
@@ -27,8 +28,10 @@ impl FromStr for PublicUrl {
 
     fn from_str(text: &str) -> Result<PublicUrl, PublicUrlError> {
         let uri: Uri = text.parse().map_err(|_| PublicUrlError)?;
-        let web = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
-        if !web || uri.query().is_some() {
+        let web = matches!(uri.scheme_str(), Some("http" | "https"));
+        // Whoever was named before an @ would stand in every link, password and all.
+        let is_place = |own: &Authority| !own.host().is_empty() && !own.as_str().contains('@');
+        if !web || !uri.authority().is_some_and(is_place) || uri.query().is_some() {
             return Err(PublicUrlError);
         }
         Ok(PublicUrl(text.trim_end_matches('/').into()))
@@ -62,8 +65,7 @@ impl PublicUrl {
     /// The host, and the port where there is one.
     pub fn authority(&self) -> &str {
         let rest = self.0.split_once("://").map_or(&*self.0, |(_, rest)| rest);
-        let authority = rest.split('/').next().unwrap_or_default();
-        authority.rsplit('@').next().unwrap_or_default()
+        rest.split('/').next().unwrap_or_default()
     }
 
     /// The full address of `path`, which starts with a slash.
@@ -329,7 +331,15 @@ mod tests {
             assert_eq!(url.parse::<PublicUrl>().unwrap().host(), "a.example");
         }
         assert_eq!("http://[::1]:8080".parse::<PublicUrl>().unwrap().host(), "[::1]");
-        for bad in ["", "a.example", "/x", "ftp://a.example", "https://a.example?x=1"] {
+        for bad in [
+            "",
+            "a.example",
+            "/x",
+            "ftp://a.example",
+            "https://a.example?x=1",
+            "https://@:26/3",
+            "https://ada:secret@a.example",
+        ] {
             assert!(join(bad).is_err(), "{bad}");
         }
     }

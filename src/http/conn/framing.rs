@@ -8,7 +8,7 @@
 
 /// Where the sender is.
 #[derive(Debug)]
-pub(super) struct Framing {
+pub struct Framing {
     at: At,
     head_limit: usize,
     /// The part of a head that came in earlier pieces.
@@ -27,7 +27,7 @@ enum At {
 
 /// What a piece of input showed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub struct Seen {
     /// A request's length can be read in two ways.
     pub ambiguous: bool,
 }

@@ -8,5 +8,6 @@ mod framing;
 mod places;
 mod watched;
 
+pub use framing::{Framing, Seen};
 pub use places::{Place, Places};
 pub use watched::{Connection, UnderWay, Watched};
