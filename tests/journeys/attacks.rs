@@ -455,6 +455,12 @@ async fn stock_that_is_counted_while_it_sells_is_neither_lost_nor_sold_twice() {
     let [on_hand, reserved, available] = level(&shop, "MUG").await;
     assert!(reserved == 0 && available >= 0, "{on_hand}, {reserved}, {available}");
     assert_eq!(sum("onHandDelta", &|_| true), on_hand);
+    // At no moment was more promised than there was.
+    let mut available = 0;
+    for own in moves.iter().rev() {
+        available += own["onHandDelta"].as_i64().unwrap() - own["reservedDelta"].as_i64().unwrap();
+        assert!(available >= 0, "{own:#}");
+    }
     let received = sum("onHandDelta", &|own| own["orderId"].is_null());
     balanced(&shop, &[("MUG", received)]).await;
 }
