@@ -30,8 +30,8 @@ pub fn check(data: &[u8]) {
     }
     let handle = handle_from(text);
     assert!(handle.is_empty() || is_handle(&handle), "{handle:?}");
-    if is_handle(text) {
-        assert_eq!(handle_from(text), text, "what is a handle stays one");
+    if is_handle(&handle) {
+        assert_eq!(handle_from(&handle), handle, "what was made a handle stays as it is");
     }
     if let Some(at) = time_from_text(text) {
         assert_eq!(time_from_text(&time_text(at)), Some(at));
