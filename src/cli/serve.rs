@@ -10,11 +10,14 @@ use crate::http::router::front;
 use crate::http::server::Server;
 use crate::http::tls::Tls;
 use crate::identity::SignIns;
-use anyhow::Context;
+use anyhow::{Context, bail};
+use rustix::process::{Resource, getrlimit};
 use std::env;
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
+    enough_files()?;
     let config = house::config(&args.settings)?;
     let mut server = bind(args.listen)?;
     let tls = config.tls.settings(&args.data.data)?;
@@ -31,8 +34,22 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         tracing::warn!("no mail server is set (mail.smtp): mails wait until one is");
     }
     first_admin(&house).await?;
+    let ending = Ending::heard_from_now_on()?;
     println!("The shop is open at {}", house.public_url);
-    open_door(house, server).await
+    open_door(house, server, ending).await
+}
+
+/// The fewest files that a shop opens at once with some visitors in it.
+const LEAST_FILES: u64 = 64;
+
+/// Said at the start, where it is one clear line, and not by whichever part finds no file first.
+fn enough_files() -> anyhow::Result<()> {
+    match getrlimit(Resource::Nofile).maximum {
+        Some(most) if most < LEAST_FILES => bail!(
+            "no more than {most} files may be open at once, and a shop needs {LEAST_FILES}; raise the limit (ulimit -n, or LimitNOFILE= of a service)"
+        ),
+        Some(_) | None => Ok(()),
+    }
 }
 
 pub(super) fn bind(address: std::net::SocketAddr) -> anyhow::Result<Server> {
@@ -40,8 +57,33 @@ pub(super) fn bind(address: std::net::SocketAddr) -> anyhow::Result<Server> {
         .with_context(|| format!("cannot listen on {address}; choose another with --listen"))
 }
 
+/// The system's ways to tell the program to end. Whoever reads that the shop is open may use one at
+/// once, so they are listened to before that is said.
+pub(super) struct Ending {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Ending {
+    pub(super) fn heard_from_now_on() -> io::Result<Ending> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Ending { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn asked_for(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
 /// Serves until the process is told to stop, then closes the shop.
-pub(super) async fn open_door(house: House, server: Server) -> anyhow::Result<()> {
+pub(super) async fn open_door(
+    house: House,
+    server: Server,
+    mut ending: Ending,
+) -> anyhow::Result<()> {
     let House { shop, config, test, public_url, media } = house;
     let settings = config.door()?;
     if settings.rates.is_none() {
@@ -53,13 +95,9 @@ pub(super) async fn open_door(house: House, server: Server) -> anyhow::Result<()
     let app = App { shop: shop.clone(), public_url, pictures, test, upload_bytes, sign_ins };
     let front = front(app, settings)?;
     let stopper = server.stopper();
-    let mut terminate = signal(SignalKind::terminate())?;
     let closing = shop.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
+        ending.asked_for().await;
         tracing::info!("closing: requests under way are finished");
         closing.begin_closing();
         stopper.stop();

@@ -8,7 +8,7 @@ mod catalog;
 mod past;
 
 use super::house::{self, Mails};
-use super::serve::{bind, open_door};
+use super::serve::{Ending, bind, open_door};
 use crate::actors::clock::{Clock, SystemClock, TravelClock};
 use crate::actors::pools::Password;
 use crate::config::{Capture, Config, Payments, Rates, RatesRow, Tax, TaxRow};
@@ -41,6 +41,7 @@ pub(super) async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     past::relive(&house.shop, &catalog, &clock).await?;
     clock.come_home();
     staff.await??;
+    let ending = Ending::heard_from_now_on()?;
     let reads = &house.shop.reads;
     println!(
         "{name}, a demo shop: {products} products, {orders} past orders\n\
@@ -66,7 +67,7 @@ pub(super) async fn run(listen: SocketAddr) -> anyhow::Result<()> {
         mails = mails.display(),
         folder = folder.path().display(),
     );
-    open_door(house, server).await
+    open_door(house, server, ending).await
 }
 
 /// Hashing takes its time, so the staff is hired while the catalog is filled.
