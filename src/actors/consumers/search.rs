@@ -38,7 +38,7 @@ struct SearchConsumer;
 #[derive(Clone)]
 struct SearchParts {
     pub reads: Arc<Reads>,
-    pub indexer: Worker<Indexer>,
+    pub indexer: Worker<Keeper>,
     pub indexed: Indexed,
 }
 
@@ -76,7 +76,8 @@ impl Actor for SearchConsumer {
         myself: ActorRef<SearchMessage>,
         parts: SearchParts,
     ) -> Result<SearchState, ActorProcessingErr> {
-        let cursor = parts.indexer.run(|indexer| indexer.cursor()).await?;
+        let cursor =
+            parts.indexer.run(|keeper| keeper.run(|indexer| Ok(indexer.cursor()))).await??;
         let mut news = parts.reads.last_seq();
         let mut state =
             SearchState { parts, seen: cursor, committed: cursor, in_stock: HashMap::new() };
@@ -158,7 +159,7 @@ impl SearchState {
     }
 
     async fn fill(&mut self, upto: Seq) -> Result<(), ActorProcessingErr> {
-        self.parts.indexer.run(|indexer| indexer.clear()).await??;
+        self.parts.indexer.run(|keeper| keeper.run(Indexer::clear)).await??;
         let products = self.parts.reads.catalog.load().products();
         for some in products.chunks(PAGE) {
             let puts = some.iter().map(|listed| (listed.product.clone(), self.standing(listed)));
@@ -185,16 +186,49 @@ impl SearchState {
         removals: Vec<ProductId>,
         upto: Seq,
     ) -> Result<(), ActorProcessingErr> {
-        let written = self.parts.indexer.run(move |indexer| {
+        let write = move |indexer: &mut Indexer| {
             for (product, standing) in &puts {
                 indexer.put(product, *standing)?;
             }
             removals.iter().for_each(|id| indexer.remove(id));
             if upto > Seq(0) { indexer.commit(upto) } else { Ok(()) }
-        });
+        };
+        let written = self.parts.indexer.run(move |keeper| keeper.run(write));
         written.await??;
         self.committed = self.committed.max(upto);
         Ok(())
+    }
+}
+
+/// Opens the index.
+type Open = dyn Fn() -> Result<(Searcher, Indexer), SearchError> + Send + Sync;
+
+/// The index's writer, or none after an error: that may have cost it what was not committed, and what
+/// it would commit next would be said to be whole. Opened again, it goes on from its cursor.
+struct Keeper {
+    indexer: Option<Indexer>,
+    open: Arc<Open>,
+    cell: Arc<SearchCell>,
+}
+
+impl Keeper {
+    fn run<R>(
+        &mut self,
+        work: impl FnOnce(&mut Indexer) -> Result<R, SearchError>,
+    ) -> Result<R, SearchError> {
+        let indexer = match &mut self.indexer {
+            Some(indexer) => indexer,
+            None => {
+                let (searcher, indexer) = (self.open)()?;
+                self.cell.store(Arc::new(searcher));
+                self.indexer.insert(indexer)
+            }
+        };
+        let done = work(indexer);
+        if done.is_err() {
+            self.indexer = None;
+        }
+        done
     }
 }
 
@@ -208,21 +242,17 @@ pub fn search_service(
     reads: Arc<Reads>,
     folder: Option<PathBuf>,
 ) -> Result<(Arc<SearchCell>, Indexed, Service), SearchError> {
-    let open = move || match &folder {
+    let open: Arc<Open> = Arc::new(move || match &folder {
         Some(folder) => search::open(folder),
         None => search::open_in_memory(),
-    };
+    });
     let (searcher, indexer) = open()?;
     let cell = Arc::new(SearchCell::from_pointee(searcher));
     let (first, own) = (Mutex::new(Some(indexer)), Arc::clone(&cell));
     let make = move || {
-        if let Some(indexer) = first.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Ok(indexer);
-        }
-        // After a panic: whatever was not committed is indexed again from the cursor.
-        let (searcher, indexer) = open()?;
-        own.store(Arc::new(searcher));
-        Ok(indexer)
+        // There is none after a panic, as after an error.
+        let indexer = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(Keeper { indexer, open: Arc::clone(&open), cell: Arc::clone(&own) })
     };
     let indexer = pools.worker("indexer", 4, make).map_err(SearchError::Thread)?;
     let indexed = Indexed::default();
