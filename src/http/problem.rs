@@ -12,6 +12,7 @@ use crate::domain::order::OrderRejection;
 use crate::domain::pricing::PricingError;
 use crate::domain::stock::StockRejection;
 use crate::domain::{Money, OrderId, Sku, money::MoneyError};
+use crate::storage::StoreError;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -125,18 +126,27 @@ pub struct PriceChange {
 /// Status, `code` (also the last part of `type`) and title of one kind of problem.
 struct Kind(StatusCode, &'static str, &'static str);
 
+/// Whether the data file is shut: its disk fails, and it is opened again as soon as it can be.
+fn is_shut(error: &(dyn std::error::Error + 'static)) -> bool {
+    let store = error.downcast_ref::<StoreError>();
+    matches!(store, Some(StoreError::Stopped | StoreError::Redb(_) | StoreError::Io(_)))
+}
+
 impl ApiError {
-    /// Logs a fault with its chain of causes and hides it from the caller.
+    /// Logs a fault with its chain of causes and hides it from the caller, who hears at most that the
+    /// store cannot be read at this moment.
     pub fn fault(error: &(dyn std::error::Error + 'static)) -> ApiError {
         let mut chain = error.to_string();
+        let mut is_shut = is_shut(error);
         let mut source = error.source();
         while let Some(cause) = source {
             chain.push_str(": ");
             chain.push_str(&cause.to_string());
+            is_shut |= self::is_shut(cause);
             source = cause.source();
         }
         tracing::error!(error = %chain, "a request failed");
-        ApiError::Internal
+        if is_shut { ApiError::Unavailable { what: "the shop's data" } } else { ApiError::Internal }
     }
 
     /// One broken rule at one place of the body.
