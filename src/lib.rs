@@ -4,6 +4,8 @@ pub mod actors;
 pub mod cli;
 pub mod config;
 pub mod domain;
+#[cfg(debug_assertions)]
+pub mod failpoints;
 pub mod http;
 pub mod identity;
 pub mod imports;

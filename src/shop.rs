@@ -119,6 +119,8 @@ impl Shop {
         } = parts;
         let cores = available_parallelism().map_or(2, usize::from);
         let reads = Arc::new(Reads::load(Arc::clone(&store), &vault)?);
+        #[cfg(debug_assertions)]
+        crate::failpoints::pass("models-loaded");
         let mut pools = Pools::start(PoolSizes::for_cores(cores), Arc::clone(&store))?;
         let env = Arc::new(Env {
             settings,

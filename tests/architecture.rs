@@ -6,20 +6,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each part and the parts it may name.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
-    ("storage", &["domain"]),
-    ("search", &["domain"]),
+    // Calls of it are in builds with debug assertions alone.
+    ("failpoints", &[]),
+    ("storage", &["failpoints", "domain"]),
+    ("search", &["failpoints", "domain"]),
     ("payments", &["domain"]),
     ("notify", &["domain"]),
     ("media", &["domain"]),
-    ("secrets", &["storage", "domain"]),
+    ("secrets", &["storage", "failpoints", "domain"]),
     ("identity", &["domain"]),
     ("imports", &["domain"]),
     ("verify", &["storage", "search", "domain"]),
     (
         "actors",
-        &["storage", "secrets", "search", "payments", "notify", "media", "imports", "domain"],
+        &[
+            "storage",
+            "secrets",
+            "search",
+            "payments",
+            "notify",
+            "media",
+            "imports",
+            "failpoints",
+            "domain",
+        ],
     ),
     ("config", &["http", "actors", "identity", "payments", "notify", "domain"]),
     (
@@ -34,6 +46,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "media",
             "imports",
             "telemetry",
+            "failpoints",
             "domain",
         ],
     ),
@@ -74,6 +87,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "verify",
             "simulate",
             "telemetry",
+            "failpoints",
             "domain",
         ],
     ),

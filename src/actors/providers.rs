@@ -57,6 +57,8 @@ pub enum Told {
 /// Puts the question; a provider that takes too long or panics has said nothing.
 pub(super) async fn ask(call: ProviderCall, env: &Env) -> Result<Told, ProviderError> {
     let limit = Duration::from_millis(env.settings.provider_timeout.as_millis().unsigned_abs());
+    #[cfg(debug_assertions)]
+    crate::failpoints::pass("provider-to-be-asked");
     let told = match env.providers.get(&call.provider) {
         // An order of a provider that this shop no longer has: nothing can be known of it.
         None => Err(ProviderError::Unreachable),
@@ -67,6 +69,8 @@ pub(super) async fn ask(call: ProviderCall, env: &Env) -> Result<Told, ProviderE
             in_time.unwrap_or(Err(ProviderError::UnknownOutcome))
         }
     };
+    #[cfg(debug_assertions)]
+    crate::failpoints::pass("provider-has-answered");
     if let Err(error) = &told {
         tracing::warn!(order.id = %call.order, %error, "no answer from the payment provider");
     }

@@ -43,6 +43,8 @@ pub async fn recover(
     let mut orders: BTreeMap<OrderId, Option<(Attempt, Timestamp)>> = BTreeMap::new();
     let (unfinished, waiting) = under_way(store)?;
     orders.extend(unfinished.into_iter().map(|id| (id, None)));
+    #[cfg(debug_assertions)]
+    crate::failpoints::pass("recovery-begun");
     let recovered = Recovered { unfinished: orders.len(), owed: owed.len() };
     for (attempt, first_used, order) in owed {
         orders.insert(order, Some((attempt, first_used)));
@@ -64,6 +66,8 @@ pub async fn recover(
             if rested.await.is_err() {
                 tracing::warn!(order.id = %id, "could not be driven on; it is tried again later");
             }
+            #[cfg(debug_assertions)]
+            crate::failpoints::pass("order-driven");
         }
     }
     for some in waiting.chunks(AT_ONCE) {
@@ -78,6 +82,8 @@ pub async fn recover(
             let _ = rested.await;
         }
     }
+    #[cfg(debug_assertions)]
+    crate::failpoints::pass("recovery-ended");
     Ok(recovered)
 }
 

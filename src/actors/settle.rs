@@ -43,6 +43,8 @@ fn lives_in_a_shard(key: &EntityKey) -> bool {
 
 /// Sends the receipts of a settled group to the shards, and the answers after them.
 pub(super) fn distribute(group: Vec<Settled<Ticket>>, directory: &Directory) {
+    #[cfg(debug_assertions)]
+    crate::failpoints::pass("group-taken-in");
     let mut by_shard: Vec<Vec<Receipt>> = (0..directory.shards()).map(|_| Vec::new()).collect();
     let mut answers: Vec<Vec<Answered>> = (0..directory.shards()).map(|_| Vec::new()).collect();
     let mut of_services = Vec::new();
@@ -72,6 +74,8 @@ pub(super) fn distribute(group: Vec<Settled<Ticket>>, directory: &Directory) {
             directory.send_to(shard, ShardMessage::Settled(receipts));
         }
     }
+    #[cfg(debug_assertions)]
+    crate::failpoints::pass("receipts-sent");
     for (shard, answers) in answers.into_iter().enumerate() {
         if !answers.is_empty() {
             directory.send_to(shard, ShardMessage::Answers(answers));

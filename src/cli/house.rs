@@ -1,6 +1,7 @@
 //! Opening a shop from a data folder and its settings, as every command does.
 
 use super::SettingsArgs;
+use super::first_start::make_data_file;
 use crate::actors::clock::{Clock, SystemClock};
 use crate::config::{Config, MailWay};
 use crate::http::api::checkout_render;
@@ -18,6 +19,8 @@ use crate::shop::{Post, Shop, ShopParts};
 use crate::storage::{RedbStore, Store};
 use anyhow::Context;
 use std::env;
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -101,9 +104,15 @@ pub(super) async fn open_at(
     let settings = config.settings()?;
     let public_url = config.public_url.clone().unwrap_or_else(|| fallback_url.to_owned());
     let public_url: PublicUrl = public_url.parse().context("setting public_url")?;
-    let store = RedbStore::open(folder, config.memory.cache_mb << 20)?;
+    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    let unopened = || format!("the shop in {} cannot be opened", folder.display());
+    fs::create_dir_all(folder).with_context(unopened)?;
+    make_data_file(folder).with_context(unopened)?;
+    let store = RedbStore::open(folder, config.memory.cache_mb << 20).with_context(unopened)?;
     let store: Arc<dyn Store> = Arc::new(store);
     let vault = Vault::unlock(&*store, &key_source(folder)?)?;
+    #[cfg(debug_assertions)]
+    crate::failpoints::pass("vault-opened");
     let mut providers: Vec<Arc<dyn PaymentProvider>> = vec![Arc::new(ManualProvider)];
     let mut test = None;
     if config.payments.test {
@@ -114,6 +123,7 @@ pub(super) async fn open_at(
         test = Some(provider);
     }
     let media = Folder::open(&folder.join("media")).context("the folder of pictures")?;
+    keep_names(folder, &missing).context("the data folder cannot be written to the disk")?;
     let post = match mails {
         Mails::Send => post(&config, &public_url)?,
         Mails::Leave => None,
@@ -130,6 +140,17 @@ pub(super) async fn open_at(
     };
     let shop = Arc::new(Shop::open(parts).await?);
     Ok(House { shop, config, test, public_url, media: Arc::new(media) })
+}
+
+/// Makes the names of what was made in `folder` durable, and those of the folders that were missing:
+/// a power cut takes what is in a synced file all the same where it takes the file's name.
+fn keep_names(folder: &Path, missing: &[&Path]) -> io::Result<()> {
+    let parents = missing.iter().filter_map(|made| made.parent());
+    for folder in parents.chain([folder]) {
+        let here = folder.as_os_str().is_empty();
+        File::open(if here { Path::new(".") } else { folder })?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// How mails leave the shop, if they do.

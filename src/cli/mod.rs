@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 fine, 1 failed, 2 wrong usage.
 
+mod first_start;
 mod house;
 mod serve;
 mod admin;
@@ -195,11 +196,26 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// One line that says why.
+/// One line that says why, and what to do where it is the system that refuses.
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("mercat: {error:#}");
+    let why = format!("{error:#}");
+    let advice = ADVICE.iter().find(|(number, _)| why.contains(number));
+    eprintln!("mercat: {why}{}", advice.map_or("", |(_, advice)| advice));
     ExitCode::from(1)
 }
+
+/// What a person does about an error of the system, by its number, which stays in the text whatever
+/// is put around it (errno(3)).
+const ADVICE: [(&str, &str); 5] = [
+    ("(os error 13)", "; let the user that mercat runs as read and write there"),
+    ("(os error 24)", "; raise the limit of open files (ulimit -n, or LimitNOFILE= of a service)"),
+    ("(os error 28)", "; make room on that disk and start again: what was acknowledged is there"),
+    ("(os error 30)", "; mount that disk for writing, or name a folder on another one with --data"),
+    (
+        "(os error 122)",
+        "; make room, or raise the quota, and start again: what was acknowledged is there",
+    ),
+];
 
 /// Logs go to standard error; `MERCAT_LOG` chooses what, `MERCAT_LOG_FORMAT=json` how.
 fn start_log() {

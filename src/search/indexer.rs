@@ -216,7 +216,11 @@ impl Indexer {
     pub fn commit(&mut self, upto: Seq) -> Result<(), SearchError> {
         let mut commit = self.writer.prepare_commit()?;
         commit.set_payload(&payload(upto));
+        #[cfg(debug_assertions)]
+        crate::failpoints::pass("index-to-be-committed");
         commit.commit()?;
+        #[cfg(debug_assertions)]
+        crate::failpoints::pass("index-committed");
         self.cursor = upto;
         self.reader.reload()?;
         Ok(())

@@ -134,7 +134,10 @@ impl KeyFile {
             file.sync_all()?;
             sync_folder(&beside)
         };
-        write().map_err(|source| unusable(&beside, source))
+        write().map_err(|source| unusable(&beside, source))?;
+        #[cfg(debug_assertions)]
+        crate::failpoints::pass("key-beside-written");
+        Ok(())
     }
 
     /// Puts the next key in the place of this one.
@@ -143,7 +146,10 @@ impl KeyFile {
             fs::rename(self.beside(), &self.path)?;
             sync_folder(&self.path)
         };
-        take().map_err(|source| unusable(&self.path, source))
+        take().map_err(|source| unusable(&self.path, source))?;
+        #[cfg(debug_assertions)]
+        crate::failpoints::pass("key-taken-over");
+        Ok(())
     }
 }
 

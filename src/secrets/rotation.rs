@@ -70,6 +70,8 @@ pub(super) fn rotate_by(
     })?;
     batch.row(Table::Meta, RING_KEY.to_vec(), Some(seal_ring(&ring, &new).to_bytes()));
 
+    #[cfg(debug_assertions)]
+    crate::failpoints::pass("keys-resealed");
     passing(Between::Start)?;
     replace(store, file, &new, batch, passing)?;
     Ok(rotated)
@@ -85,6 +87,8 @@ fn replace(
     file.write_beside(new)?;
     passing(Between::Written)?;
     store.commit(&[batch])?;
+    #[cfg(debug_assertions)]
+    crate::failpoints::pass("keys-committed");
     passing(Between::Committed)?;
     file.take_over()?;
     passing(Between::End)

@@ -201,7 +201,11 @@ impl<T> Hand<T> {
         if self.is_shut() {
             return unavailable();
         }
+        #[cfg(debug_assertions)]
+        crate::failpoints::pass("commit-asked-for");
         let committed = catch_unwind(AssertUnwindSafe(|| self.store.commit(batches)));
+        #[cfg(debug_assertions)]
+        crate::failpoints::pass("commit-made");
         let error = match committed {
             Ok(Ok(outcomes)) => {
                 return outcomes

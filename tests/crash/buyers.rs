@@ -23,6 +23,7 @@ pub struct Buyer {
     pub wants: Vec<(&'static str, u32)>,
     token: &'static str,
     cart: Option<String>,
+    cart_made_at: u64,
     /// In the order made; all but the last are interrupted ones.
     pub attempts: Vec<Attempt>,
     /// Answers that nobody should hear, and keys that were answered twice in different words.
@@ -34,6 +35,8 @@ pub struct Buyer {
 pub struct Attempt {
     pub key: String,
     pub heard: Option<Answer>,
+    /// The mark at the moment when it was first heard (see [`Mark`]).
+    pub heard_at: u64,
 }
 
 /// What an answer means to who asked.
@@ -45,6 +48,8 @@ pub enum Meaning {
     /// The crash came between the order and its payment. What a shopper pays with is kept nowhere,
     /// so such an order ends unpaid, its cart is open again, and a person pays once more.
     Interrupted,
+    /// The units that were held for it are free again, since it took too long; a person tries again.
+    TookTooLong,
     /// Nothing is known; the same key is to be sent again.
     AskAgain,
     /// Not what a shop says to somebody who does everything right.
@@ -57,6 +62,7 @@ pub fn meaning(answer: &Answer) -> Meaning {
         (409, "out_of_stock") => Meaning::SoldOut,
         (402, _) if answer.body.contains("interrupted") => Meaning::Interrupted,
         (402, _) => Meaning::Declined,
+        (409, "cart_changed") => Meaning::TookTooLong,
         (503, _) | (409, "idempotency_key_in_use") => Meaning::AskAgain,
         _ => Meaning::Wrong,
     }
@@ -70,8 +76,9 @@ impl Buyer {
             wants.push((SKUS[(first + 1) % SKUS.len()], 1));
         }
         let token = if chance.random_ratio(1, 10) { "tok_declined" } else { "tok_visa" };
-        let attempts = vec![Attempt { key: name.clone(), heard: None }];
-        Buyer { name, wants, token, cart: None, attempts, faults: vec![] }
+        let attempts = vec![Attempt { key: name.clone(), heard: None, heard_at: 0 }];
+        let (cart, cart_made_at, faults) = (None, 0, vec![]);
+        Buyer { name, wants, token, cart, cart_made_at, attempts, faults }
     }
 
     fn last(&mut self) -> &mut Attempt {
@@ -83,16 +90,29 @@ impl Buyer {
         self.attempts.last().is_some_and(|attempt| attempt.heard.is_some())
     }
 
-    /// The order that was acknowledged.
-    pub fn bought(&self) -> Option<Value> {
+    /// The order that was acknowledged, and the mark of that moment.
+    pub fn bought(&self) -> Option<(Value, u64)> {
         let last = self.attempts.last()?;
         let heard = last.heard.as_ref().filter(|heard| meaning(heard) == Meaning::Bought)?;
-        Some(heard.json())
+        Some((heard.json(), last.heard_at))
+    }
+
+    /// Forgets what it heard after a moment, as if it had not been said.
+    pub fn forget_after(&mut self, moment: u64) {
+        if self.cart_made_at > moment {
+            self.cart = None;
+        }
+        let heard = |attempt: &&Attempt| attempt.heard.is_some() && attempt.heard_at <= moment;
+        let known = self.attempts.iter().take_while(heard).count();
+        self.attempts.truncate(known + 1);
+        if let Some(attempt) = self.attempts.get_mut(known) {
+            (attempt.heard, attempt.heard_at) = (None, 0);
+        }
     }
 
     /// Fills a cart if there is none, and pays; says what it heard. Asking again under a key that was
     /// answered must give the same bytes.
-    pub async fn go(&mut self, program: &Program) -> Option<Meaning> {
+    pub async fn go(&mut self, program: &Program, mark: &Mark) -> Option<Meaning> {
         if self.cart.is_none() {
             let items = self.wants.iter().map(|(sku, n)| json!({ "sku": sku, "quantity": n }));
             let body = json!({ "items": items.collect::<Vec<_>>() });
@@ -105,6 +125,7 @@ impl Buyer {
                     return Some(Meaning::Wrong);
                 }
             }
+            self.cart_made_at = mark.now();
         }
         let path = format!("/v1/carts/{}/checkout", self.cart.as_deref()?);
         let body = json!({
@@ -128,7 +149,8 @@ impl Buyer {
             }
             match &self.last().heard {
                 None => {
-                    *self.last() = Attempt { key, heard: Some(answer) };
+                    let heard_at = mark.now();
+                    *self.last() = Attempt { key, heard: Some(answer), heard_at };
                 }
                 Some(before) if *before == answer => {}
                 Some(before) => {
@@ -136,12 +158,26 @@ impl Buyer {
                     self.faults.push(both);
                 }
             }
-            if meaning != Meaning::Interrupted {
+            if !matches!(meaning, Meaning::Interrupted | Meaning::TookTooLong) {
                 return Some(meaning);
             }
             let key = format!("{}-{}", self.name, self.attempts.len() + 1);
-            self.attempts.push(Attempt { key, heard: None });
+            self.attempts.push(Attempt { key, heard: None, heard_at: 0 });
         }
+    }
+}
+
+/// What a moment is called: a number that grows, or nothing.
+#[derive(Clone, Default)]
+pub struct Mark(Option<Arc<dyn Fn() -> u64 + Send + Sync>>);
+
+impl Mark {
+    pub fn by(now: impl Fn() -> u64 + Send + Sync + 'static) -> Mark {
+        Mark(Some(Arc::new(now)))
+    }
+
+    pub fn now(&self) -> u64 {
+        self.0.as_ref().map_or(0, |now| now())
     }
 }
 
@@ -150,6 +186,7 @@ impl Buyer {
 pub async fn crowd(
     program: &Arc<Program>,
     buyers: Vec<Buyer>,
+    mark: &Mark,
     after: impl Fn(usize) + Send + Sync + 'static,
 ) -> Vec<Buyer> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
@@ -157,10 +194,10 @@ pub async fn crowd(
     let mut running = Vec::with_capacity(buyers.len());
     for mut buyer in buyers {
         let place = Arc::clone(&places).acquire_owned().await.expect("places are not closed");
-        let program = Arc::clone(program);
+        let (program, mark) = (Arc::clone(program), mark.clone());
         let (acknowledged, after) = (Arc::clone(&acknowledged), Arc::clone(&after));
         running.push(tokio::spawn(async move {
-            if buyer.go(&program).await == Some(Meaning::Bought) {
+            if buyer.go(&program, &mark).await == Some(Meaning::Bought) {
                 after(acknowledged.fetch_add(1, Ordering::Relaxed) + 1);
             }
             drop(place);

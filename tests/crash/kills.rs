@@ -1,7 +1,7 @@
 //! `kill -9` at random moments, over and over on one folder: in the middle of a sale, while the shop
 //! opens again, while everybody asks again, and after it was told to stop.
 
-use super::buyers::{Buyer, SKUS, crowd};
+use super::buyers::{Buyer, Mark, SKUS, crowd};
 use super::chance::{chance, count, one_in};
 use super::ledger::{Delivery, Ledger, buys};
 use super::program::{Program, Shop};
@@ -96,8 +96,8 @@ async fn sale(
         // Killed by who hears of the nth order.
         0..6 => {
             let nth = chance.random_range(1..BUYERS / 2);
-            let own = Arc::clone(program);
-            let back = crowd(program, buyers, move |n| {
+            let (own, none) = (Arc::clone(program), Mark::default());
+            let back = crowd(program, buyers, &none, move |n| {
                 if n == nth {
                     own.kill();
                 }
@@ -127,7 +127,7 @@ async fn ended_by(
     buyers: Vec<Buyer>,
 ) -> Vec<Buyer> {
     let end = tokio::spawn(end);
-    let back = crowd(program, buyers, |_| {}).await;
+    let back = crowd(program, buyers, &Mark::default(), |_| {}).await;
     end.await.expect("it is ended");
     back
 }

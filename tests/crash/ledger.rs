@@ -3,7 +3,7 @@
 //! Everything here is counted from answers alone. A check says what is wrong in words, so that a test
 //! can also demand that it finds something.
 
-use super::buyers::{Buyer, SKUS, crowd};
+use super::buyers::{Buyer, Mark, SKUS, crowd};
 use super::program::{Answer, PATIENCE, Program, Shop};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
@@ -83,6 +83,13 @@ impl Ledger {
         Ledger { received: SKUS.map(|sku| (sku, AT_FIRST)).into(), ..Ledger::default() }
     }
 
+    /// What is known at an earlier moment than now, of the buyers of this sale.
+    pub fn as_of(&self, moment: u64) -> Ledger {
+        let mut then = self.clone();
+        then.buyers.iter_mut().for_each(|buyer| buyer.forget_after(moment));
+        then
+    }
+
     /// Everybody asks again, under the keys they had, until all know what became of them; those who
     /// knew must hear the same. Then nothing is under way, and the books must be equal.
     pub async fn settle(
@@ -101,7 +108,7 @@ impl Ledger {
         }
         let mut asking = std::mem::take(&mut self.buyers);
         loop {
-            asking = crowd(program, asking, |_| {}).await;
+            asking = crowd(program, asking, &Mark::default(), |_| {}).await;
             if let Some(fault) = asking.iter().find_map(|buyer| buyer.faults.first()) {
                 return Err(fault.clone());
             }
@@ -112,7 +119,7 @@ impl Ledger {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         for buyer in asking {
-            let Some(order) = buyer.bought() else { continue };
+            let Some((order, _)) = buyer.bought() else { continue };
             let id = text(&order["orderId"]);
             let bought = Bought { wants: buyer.wants, cents: cents(&order["total"]) };
             if self.orders.insert(id.clone(), bought).is_some() {
@@ -132,7 +139,7 @@ impl Ledger {
         token: &str,
     ) -> Result<(), String> {
         for buyer in &self.buyers {
-            if let Some(order) = buyer.bought() {
+            if let Some((order, _)) = buyer.bought() {
                 check_order(program, token, &text(&order["orderId"]), &buyer.wants).await?;
             }
         }
@@ -145,6 +152,11 @@ impl Ledger {
             check_order(program, token, id, &bought.wants).await?;
         }
         Ok(())
+    }
+
+    /// How many orders there are; after [`Ledger::settle`].
+    pub fn orders(&self) -> usize {
+        self.orders.len()
     }
 
     /// Nothing is under way: what came in is on the shelf or in an order, nothing is promised, and

@@ -10,3 +10,9 @@ mod program;
 mod buyers;
 mod ledger;
 mod kills;
+mod disk;
+mod power;
+#[cfg(debug_assertions)]
+mod failpoints;
+mod faults;
+mod system;

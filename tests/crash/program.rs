@@ -4,7 +4,7 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
@@ -22,6 +22,9 @@ pub struct Shop {
     pub folder: PathBuf,
     /// What the program says to its person, all starts one after the other.
     pub log: PathBuf,
+    pub variables: Vec<(&'static str, String)>,
+    /// What is put before the program's name, such as a shell that takes rights away.
+    pub wrapper: Vec<String>,
     _home: TempDir,
 }
 
@@ -30,12 +33,41 @@ impl Shop {
     pub fn new() -> Shop {
         let home = tempfile::tempdir().expect("a temporary folder");
         let (folder, log) = (home.path().join("shop"), home.path().join("log"));
-        Shop { folder, log, _home: home }
+        Shop { folder, log, variables: vec![], wrapper: vec![], _home: home }
+    }
+
+    pub fn with(mut self, variable: &'static str, value: impl Into<String>) -> Shop {
+        self.set(variable, value);
+        self
+    }
+
+    pub fn set(&mut self, variable: &'static str, value: impl Into<String>) {
+        self.unset(variable);
+        self.variables.push((variable, value.into()));
+    }
+
+    pub fn unset(&mut self, variable: &str) {
+        self.variables.retain(|(name, _)| *name != variable);
+    }
+
+    /// Another shop that has all that this one has by now.
+    pub fn copied(&self) -> Shop {
+        let mut shop = Shop::new();
+        copy(&self.folder, &shop.folder);
+        shop.variables.clone_from(&self.variables);
+        shop
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_mercat");
-        let mut command = Command::new(program);
+        let mut command = match self.wrapper.split_first() {
+            None => Command::new(program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
         command.args(arguments).arg("--data").arg(&self.folder);
         command
             .env("MERCAT_ADMIN_EMAIL", ADMIN.0)
@@ -43,6 +75,7 @@ impl Shop {
             .env("MERCAT_LOG", "warn")
             // All buyers come from one address.
             .env("MERCAT_RATE_LIMITS", "off")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(self.log_file());
@@ -219,11 +252,18 @@ impl Program {
         self.process.lock().unwrap_or_else(PoisonError::into_inner).wait()
     }
 
-    /// Asks it to end, as a service manager does, and waits until it has.
+    /// Asks it to end, as a service manager does, and says how it did.
+    #[track_caller]
+    pub fn end(&self) -> ExitStatus {
+        // It may have ended by itself, and then nobody is there who could be told.
+        let _ = Command::new("kill").args(["-TERM", &self.pid.to_string()]).output();
+        self.wait()
+    }
+
+    /// As [`Program::end`], of one that must end well.
     #[track_caller]
     pub fn stop(&self) {
-        self.signal("TERM");
-        let status = self.wait();
+        let status = self.end();
         assert!(status.success(), "{status}");
     }
 
@@ -259,10 +299,43 @@ impl Program {
             None => Err(format!("GET {path}: no answer")),
         }
     }
+
+    /// Waits until all that follows from the log has been done, or nobody is there any more.
+    pub async fn at_rest(&self) {
+        let since = Instant::now();
+        while let Some(answer) = self.readiness().await {
+            let ready = answer.json();
+            let follows = [&ready["search"]["eventsBehind"], &ready["mail"]["waiting"]];
+            if follows.iter().all(|behind| behind.as_u64() == Some(0)) {
+                return;
+            }
+            assert!(since.elapsed() < PATIENCE, "what follows from the log is not done: {ready}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// How the shop is, as its service manager sees it; `None` where it is gone.
+    pub async fn readiness(&self) -> Option<Answer> {
+        self.send(self.client.get(format!("{}/readyz", self.base))).await
+    }
 }
 
 pub fn signal(pid: u32, name: &str) {
     let signal = format!("-{name}");
     let sent = Command::new("kill").args([&signal, &pid.to_string()]).status();
     assert!(sent.expect("kill runs").success());
+}
+
+/// Copies a folder of plain files.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a kind").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
 }

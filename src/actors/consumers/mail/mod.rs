@@ -307,6 +307,8 @@ impl MailState {
                 if !self.commit(batch).await {
                     return Ok(());
                 }
+                #[cfg(debug_assertions)]
+                crate::failpoints::pass("mail-taken-in");
                 self.committed = last;
                 new.into_iter().for_each(|(id, mail)| self.waiting.put(id, mail));
             }
@@ -382,11 +384,15 @@ impl MailState {
                     let notifier = Arc::clone(&self.parts.notifier);
                     let mailbox = self.mailbox.clone();
                     self.out.spawn(async move {
+                        #[cfg(debug_assertions)]
+                        crate::failpoints::pass("mail-to-be-sent");
                         let delivery = timeout(PATIENCE, notifier.deliver(&message));
                         // A notifier that panics has said nothing either.
                         let said = AssertUnwindSafe(delivery).catch_unwind().await;
                         let said = said.ok().and_then(Result::ok);
                         let said = said.unwrap_or(Err(DeliveryError::UnknownOutcome));
+                        #[cfg(debug_assertions)]
+                        crate::failpoints::pass("mail-sent");
                         // It is looked at when this task is over, or with the next tick.
                         let _ = mailbox.cast(MailMessage::Look);
                         (id, Ended::Delivered(said))
