@@ -77,6 +77,11 @@ impl Framing {
         if before == 0
             && let Some(end) = end_of_head(bytes, 0)
         {
+            // As it would be if it came in pieces.
+            if end > self.head_limit + 1 {
+                self.give_up();
+                return &[];
+            }
             self.read_head(&bytes[..end], seen);
             return &bytes[end..];
         }
@@ -182,6 +187,9 @@ mod tests {
             assert!(framing.partial.len() <= 1_001);
         }
         assert!(!framing.is_http1());
+        let mut at_once = Framing::new(1_000);
+        at_once.follow(format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(1_000)).as_bytes());
+        assert!(!at_once.is_http1(), "nor is one that comes in one piece");
     }
 
     #[test]
