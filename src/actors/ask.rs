@@ -4,6 +4,7 @@
 //! the rendered bytes become durable in the same commit as the effect.
 
 use crate::domain::PersonId;
+use crate::domain::guard::Guard;
 use crate::domain::order::Attempt;
 use crate::domain::{Sealed, Timestamp};
 use crate::secrets::{OpenError, Vault};
@@ -93,7 +94,9 @@ impl<V, R> Keyed<V, R> {
     pub fn record(self, value: &V, batch: &mut Batch, now: Timestamp) -> RenderedAnswer {
         let rendered = (self.render)(Ok(value));
         let kept = rendered.kept(self.attempt, now, &self.vault);
-        batch.answer(self.first_used, self.attempt, &kept);
+        if Guard::AnswerWithEffect.stands() {
+            batch.answer(self.first_used, self.attempt, &kept);
+        }
         rendered
     }
 }

@@ -11,6 +11,7 @@ use super::reads::Catalog;
 use super::shard::ShardMessage;
 use crate::domain::cart::{Cart, CartCommand, CartEvent, CartRejection, CartStatus, Offer};
 use crate::domain::event::{EntityKey, Fact};
+use crate::domain::guard::Guard;
 use crate::domain::recipient::Recipient;
 use crate::domain::{Address, CartId, Currency, Money, OrderId, PersonId, Sku, Timestamp};
 use crate::secrets::{Forgotten, Vault};
@@ -294,7 +295,7 @@ impl CartActor {
         };
         let view = CartView::new(self.id, self.version, cart, &step.env.vault);
         let reply = ask.record(view, &mut batch, step.now).into_reply();
-        if batch.is_empty() && step.unsettled {
+        if batch.is_empty() && step.unsettled && Guard::AnswerBehindWrite.stands() {
             // "Already so" rests on what is on its way to the disk.
             batch.require(EntityKey::Cart(self.id), self.version);
         }
@@ -314,7 +315,7 @@ impl CartActor {
             return Err(CartRefusal::VersionMismatch { found });
         }
         let is_read = matches!(request, CartRequest::Show);
-        if self.is_lent(step.now) && !is_read {
+        if self.is_lent(step.now) && !is_read && Guard::CartStandsStill.stands() {
             return Err(CartRejection::BeingCheckedOut.into());
         }
         // A deleted or forgotten cart is no longer there for anybody.
@@ -424,6 +425,9 @@ impl CartActor {
             return Err(LoanRefusal::NotForSale(gone));
         }
         let prices = changed_prices(cart, &catalog);
+        if !Guard::PriceOfTheMoment.stands() {
+            return Ok(());
+        }
         let changed = cart.lines.iter().filter_map(|line| {
             let now = prices.iter().find(|(sku, _)| *sku == line.sku)?.1;
             Some(PriceChange { sku: line.sku.clone(), shown: line.unit_price, now })

@@ -11,6 +11,7 @@ use super::order::OrderMessage;
 use super::providers::ProviderCall;
 use super::shard::ShardMessage;
 use crate::domain::event::EntityKey;
+use crate::domain::guard::Guard;
 use crate::domain::{OrderId, Span, Timestamp};
 use crate::storage::codec::CodecError;
 use crate::storage::{Batch, CommitError, Committed};
@@ -128,7 +129,8 @@ impl Step<'_> {
 
     /// Answers what changed nothing: behind the write it rests on, if one is on its way.
     pub fn answer(&mut self, batch: Batch, reply: Reply) {
-        if self.unsettled || !batch.is_empty() {
+        let is_behind = self.unsettled && Guard::AnswerBehindWrite.stands();
+        if is_behind || !batch.is_empty() {
             self.out.batches.push((batch, Some(reply)));
         } else {
             self.out.replies.push(reply);

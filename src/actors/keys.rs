@@ -9,6 +9,7 @@
 //! A guard that ends without an answer leaves doubt: a commit that failed may turn out to be there
 //! after all. So the next one with that key is let through only after a look into the store.
 
+use crate::domain::guard::Guard;
 use crate::domain::order::Attempt;
 use crate::domain::{OrderId, Span, Timestamp};
 use crate::storage::records::{Answer, KeyRow};
@@ -162,11 +163,12 @@ impl Keys {
             *own = Known::running(attempt.fingerprint, now, None);
             return Ok(Begin::Fresh(self.guard(attempt, now)));
         }
-        if own.fingerprint != attempt.fingerprint {
+        if own.fingerprint != attempt.fingerprint && Guard::OneRequest.stands() {
             return Ok(Begin::Reused);
         }
         let first_used = own.first_used;
         match &own.progress {
+            Progress::Running(_) if !Guard::OneTurn.stands() => {}
             Progress::Running(run) => return Ok(Begin::Wait(run.wait(first_used))),
             Progress::Done => {
                 drop(known);
@@ -184,7 +186,7 @@ impl Keys {
         *own = Known::running(attempt.fingerprint, first_used, None);
         drop(known);
         let guard = self.guard(attempt, first_used);
-        match self.row(attempt, first_used)? {
+        match self.row(attempt, first_used)?.filter(|_| Guard::LookAfterDoubt.stands()) {
             None => Ok(Begin::Fresh(guard)),
             Some(KeyRow::Done(answer)) => {
                 self.settled(attempt, first_used);

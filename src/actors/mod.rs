@@ -35,4 +35,4 @@ pub mod recovery;
 pub mod pictures;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

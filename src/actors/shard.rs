@@ -15,6 +15,7 @@ use super::settle::Ticket;
 use super::sku::{SkuActor, SkuMessage};
 use super::slots::{Shell, Slots};
 use crate::domain::event::EntityKey;
+use crate::domain::guard::Guard;
 use crate::domain::{CartId, OrderId, Sku};
 use crate::storage::Committer;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -197,6 +198,13 @@ impl Shell for Ways {
             owed.give(answer);
         }
         for (batch, reply) in out.batches.drain(..) {
+            let reply = match reply {
+                Some(reply) if !Guard::AnswerWhenDurable.stands() => {
+                    reply.settle(Ok(()));
+                    None
+                }
+                reply => reply,
+            };
             let ticket = Ticket { owner: Some(owner.clone()), reply };
             parts.committer.submit(batch, ticket);
         }

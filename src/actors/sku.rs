@@ -102,6 +102,7 @@ impl Entity for SkuActor {
         for fact in settlement.batch.facts() {
             if is_own && !matches!(fact.fact, Fact::Stock(_, StockEvent::RanLow { .. })) {
                 self.is_changing = false;
+                self.stock.configured();
             }
             for movement in fact.movements.iter().filter(|movement| movement.sku == self.sku) {
                 match movement.change {
@@ -174,7 +175,11 @@ impl SkuActor {
                     self.stock.adjusting(delta);
                     level = self.stock.ahead();
                 }
-                StockEvent::Configured { .. } | StockEvent::RanLow { .. } => level.apply(&event),
+                StockEvent::Configured { backorder, .. } => {
+                    self.stock.configuring(backorder);
+                    level.apply(&event);
+                }
+                StockEvent::RanLow { .. } => level.apply(&event),
             }
             batch.fact(step.now, Fact::Stock(self.sku.clone(), event), movements);
         }

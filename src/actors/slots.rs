@@ -8,6 +8,7 @@ use super::directory::Directory;
 use super::entity::{Entity, Outbox, Settlement, Step};
 use super::env::Env;
 use crate::domain::event::EntityKey;
+use crate::domain::guard::Guard;
 use crate::storage::CommitError;
 use lru::LruCache;
 use std::collections::VecDeque;
@@ -100,7 +101,9 @@ impl<E: Entity> Slots<E> {
         let Some(seat) = self.seats.get_mut(id) else { return };
         let Slot::Loading(waiting) = &mut seat.slot else { return };
         waiting.asked = false;
-        if seat.unsettled > 0 || mem::take(&mut waiting.outdated) {
+        let is_outdated = mem::take(&mut waiting.outdated);
+        let is_unsettled = seat.unsettled > 0 && Guard::SettleBeforeLoad.stands();
+        if is_unsettled || is_outdated {
             // Something was handed over since it was asked for: the row may be older than that.
             return self.load_if_settled(id, shell);
         }
@@ -143,6 +146,7 @@ impl<E: Entity> Slots<E> {
                 self.step(id, shell, |entity, step| entity.settled(settlement, committed, step));
             }
             (Err(CommitError::Conflict(_)), Slot::Live(_)) if !is_counted => {}
+            (Err(_), Slot::Live(_)) if !Guard::ForgetAfterFailure.stands() => {}
             (Err(error), Slot::Live(_)) => self.forget(id, shell, |entity, step| {
                 entity.last_words(settlement, error, step);
             }),
@@ -158,7 +162,8 @@ impl<E: Entity> Slots<E> {
             }
             let Some((id, seat)) = self.seats.pop_lru() else { return };
             let idle = matches!(&seat.slot, Slot::Live(entity) if entity.is_idle());
-            if idle && seat.unsettled == 0 {
+            let is_settled = seat.unsettled == 0 || !Guard::SettleBeforePassivation.stands();
+            if idle && is_settled {
                 self.bytes -= seat.bytes as usize;
             } else {
                 self.seats.push(id, seat);
@@ -221,7 +226,8 @@ impl<E: Entity> Slots<E> {
     fn load_if_settled(&mut self, id: &E::Id, shell: &mut impl Shell) {
         let Some(seat) = self.seats.peek_mut(id) else { return };
         let Slot::Loading(waiting) = &mut seat.slot else { return };
-        if seat.unsettled > 0 || waiting.asked {
+        let is_unsettled = seat.unsettled > 0 && Guard::SettleBeforeLoad.stands();
+        if is_unsettled || waiting.asked {
             return;
         }
         if waiting.messages.is_empty() {

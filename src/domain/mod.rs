@@ -10,6 +10,7 @@ pub mod cart;
 pub mod catalog;
 pub mod customer;
 pub mod event;
+pub mod guard;
 pub mod grouping;
 pub mod ids;
 pub mod mail;

@@ -5,6 +5,7 @@
 //! asked again and the order is driven to an end. How far it is paid and whether its units are
 //! still promised are separate answers; the one status that shoppers see is computed from them.
 
+use super::guard::Guard;
 use super::ids::{CartId, OrderId, PaymentId, ProductId, RefundId, Sku};
 use super::money::{Currency, Money};
 use super::payment::{Payment, PaymentAnswer, PaymentEvent, PaymentRejection, PaymentState};
@@ -486,7 +487,9 @@ impl Order {
                 self.paid_at.is_none().then_some(OrderEvent::Paid { at })
             }
             // Money for an order that was called off goes back.
-            (PaymentEvent::Captured { .. }, Ending::Closing(_) | Ending::Cancelled { .. }) => {
+            (PaymentEvent::Captured { .. }, Ending::Closing(_) | Ending::Cancelled { .. })
+                if Guard::LateMoneyBack.stands() =>
+            {
                 let amount = self.payment.amount;
                 let reason = "the order was called off".to_owned();
                 Some(OrderEvent::RefundStarted { refund, amount, reason, at })
@@ -501,7 +504,12 @@ impl Order {
             (PaymentEvent::Voided, Ending::Live) => {
                 Some(OrderEvent::Cancelled { reason: CancelReason::Requested(None), at })
             }
-            (PaymentEvent::ActionNeeded { .. } | PaymentEvent::Authorized { .. }, _)
+            (
+                PaymentEvent::ActionNeeded { .. }
+                | PaymentEvent::Authorized { .. }
+                | PaymentEvent::Captured { .. },
+                _,
+            )
             | (PaymentEvent::Declined { .. } | PaymentEvent::Voided, Ending::Cancelled { .. }) => {
                 None
             }
@@ -537,8 +545,12 @@ impl Order {
     ) -> Result<Vec<OrderEvent>, OrderRejection> {
         let why = CancelReason::Requested(reason.clone());
         match (&self.ending, &self.payment.state, self.placed.collected) {
-            (Ending::Closing(_) | Ending::Cancelled { .. }, _, _) => Ok(vec![]),
-            (Ending::Live, PaymentState::Captured { .. }, collected) => {
+            (Ending::Closing(_) | Ending::Cancelled { .. }, _, _)
+                if Guard::RefundWithinCapture.stands() =>
+            {
+                Ok(vec![])
+            }
+            (_, PaymentState::Captured { .. }, collected) => {
                 let amount = self.payment.amount;
                 let reason = reason.unwrap_or_else(|| "the order was cancelled".to_owned());
                 let mut events = vec![
@@ -563,6 +575,7 @@ impl Order {
                 OrderEvent::Payment { event: PaymentEvent::Voided, at },
                 OrderEvent::Cancelled { reason: why, at },
             ]),
+            (Ending::Closing(_) | Ending::Cancelled { .. }, _, _) => Ok(vec![]),
         }
     }
 

@@ -5,6 +5,7 @@
 //! cannot both get the last unit. Prices are absent on purpose; a price change must not wait behind
 //! a sale.
 
+use super::guard::Guard;
 use super::ids::{OrderId, Sku};
 use super::time::Timestamp;
 use std::collections::HashMap;
@@ -131,7 +132,8 @@ impl Level {
             | Change::Return { .. }
             | Change::Adjust { .. } => 0,
         };
-        if takes > 0 && next.available() < 0 && !self.backorder {
+        let is_short = takes > 0 && next.available() < 0 && !self.backorder;
+        if is_short && Guard::StockInStore.stands() {
             return Err(StockRejection::OutOfStock { wanted: takes, available: self.available() });
         }
         Ok(next)
@@ -169,6 +171,8 @@ pub struct Stock {
     level: Level,
     /// Units adjusted by hand in batches that are not durable yet.
     adjusting: i64,
+    /// Backorder ends with a batch that is not durable yet: nothing more is promised by it.
+    is_ending_backorder: bool,
     promises: HashMap<OrderId, Promise>,
     promised: i64,
 }
@@ -213,6 +217,16 @@ impl Stock {
         self.adjusting -= delta;
     }
 
+    /// Another configuration was handed over.
+    pub fn configuring(&mut self, backorder: bool) {
+        self.is_ending_backorder = !backorder;
+    }
+
+    /// The configuration that was handed over is in the books.
+    pub fn configured(&mut self) {
+        self.is_ending_backorder = false;
+    }
+
     /// Promises `units` to `order`, in memory alone. Asked again by the same order, it is the same
     /// promise. With backorder, any number may be promised.
     pub fn hold(
@@ -224,7 +238,9 @@ impl Stock {
     ) -> Result<(), StockRejection> {
         self.drop_expired(now);
         self.forget(order);
-        if i64::from(units) > self.available() && !self.level.backorder {
+        let is_backorder = self.level.backorder && !self.is_ending_backorder;
+        let is_short = i64::from(units) > self.available() && !is_backorder;
+        if is_short && Guard::StockInActor.stands() {
             let available = self.available();
             return Err(StockRejection::OutOfStock { wanted: units.into(), available });
         }
@@ -298,6 +314,9 @@ impl Stock {
     }
 
     fn drop_expired(&mut self, now: Timestamp) {
+        if !Guard::HoldsLapse.stands() {
+            return;
+        }
         if self.promises.values().all(|promise| promise.expires_at.is_none_or(|at| at > now)) {
             return;
         }
@@ -324,6 +343,18 @@ mod tests {
 
     fn reserve(n: u8, units: u32) -> Change {
         Change::Reserve { order: order(n), units, expires_at: NOON }
+    }
+
+    #[test]
+    fn backorder_that_is_about_to_end_promises_nothing_more() {
+        let mut stock = Stock::new(Level { backorder: true, ..received(1) });
+        let hold =
+            |stock: &mut Stock, n| stock.hold(order(n), 2, NOON.plus(Span::seconds(9)), NOON);
+        hold(&mut stock, 1).unwrap();
+        stock.configuring(false);
+        assert!(hold(&mut stock, 2).is_err());
+        stock.configured();
+        hold(&mut stock, 2).unwrap();
     }
 
     #[test]

@@ -3,21 +3,22 @@
 
 use super::dice::Dice;
 use super::life::Front;
-use super::model::{Checked, Model};
+use super::model::{Checked, Model, must};
 use super::script::{Errand, Good, Habit, Task, Then};
 use super::story::Story;
 use super::tasks::{Owner, Spawner};
-use crate::actors::ask::{Ask, AskResult, Keyed, RenderedAnswer};
+use crate::actors::ask::{Ask, AskResult, Keyed, Refusal, RenderedAnswer};
 use crate::actors::cart::{CartRefusal, CartRequest, CartView};
 use crate::actors::catalog::{CatalogMessage, ChangedProduct, NewProduct, StockInput};
-use crate::actors::order::{CheckoutRequest, OrderChange};
+use crate::actors::order::{CheckoutRefusal, CheckoutRequest, OrderChange};
 use crate::actors::turn::{Turn, conclude, outcome, turn};
+use crate::domain::cart::MOST_UNITS_PER_LINE;
 use crate::domain::catalog::{ProductContent, ProductStatus, Variant};
 use crate::domain::order::{Attempt, Collected};
 use crate::domain::stock::StockCommand;
 use crate::domain::{Address, CartId, Currency, Money, OrderId, ProductId, Sku, Span, Timestamp};
 use crate::payments::test::TestProvider;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(super) struct Clients {
     pub dice: RefCell<Dice>,
     pub model: RefCell<Model>,
     pub story: RefCell<Story>,
+    /// Whether nothing has gone wrong so far but at the bank.
+    pub is_faultless: Cell<bool>,
     /// The first promise that was broken towards a client.
     pub broken: RefCell<Option<super::model::Violation>>,
     /// Who waits, and for how long.
@@ -106,11 +109,11 @@ impl Clients {
             });
             match answer.await {
                 Some(Ok(answered)) => return Some(Ok(answered.value)),
-                Some(Err(crate::actors::ask::Refusal::Rejected(refusal))) => {
+                Some(Err(Refusal::Rejected(refusal))) => {
                     self.tell(|| format!("{who} is refused at the cart: {refusal}"));
                     return Some(Err(refusal));
                 }
-                Some(Err(crate::actors::ask::Refusal::Unavailable)) | None => {
+                Some(Err(Refusal::Unavailable)) | None => {
                     self.pause(Span::millis(700)).await;
                 }
             }
@@ -142,8 +145,11 @@ impl Clients {
                     clients.model.borrow_mut().sent(key, front.env.now(), since);
                 }
                 let answer = checkout(&front, request(cart, token), key).await;
-                if let Some(answer) = &answer {
-                    clients.heard_of_checkout(key, answer, since, front.env.now());
+                match &answer {
+                    Some(answer) => {
+                        clients.heard_of_checkout(key, answer, since, front.env.now());
+                    }
+                    None => clients.check(clients.no_answer()),
                 }
                 answer
             });
@@ -158,6 +164,12 @@ impl Clients {
             self.pause(Span::seconds(1)).await;
         }
         None
+    }
+
+    /// The shop could not say: only where something went wrong.
+    fn no_answer(&self) -> Checked {
+        must!(!self.is_faultless.get(), "I9", "the shop could not answer, and nothing was wrong");
+        Ok(())
     }
 
     fn heard_of_checkout(
@@ -242,6 +254,17 @@ impl Clients {
                 self.check(one_of_two(&one, &two, errand.token));
                 one.filter(|answer| answer.status == 201).or(two)
             }
+            Habit::Hasty => {
+                let sku = self.sku(errand.lines[0].0);
+                let set = |quantity| {
+                    let sku = sku.clone();
+                    move || (Some(cart), CartRequest::SetQuantity { sku: sku.clone(), quantity })
+                };
+                let (one, two, three) = (set(2), set(1), set(1));
+                let (one, two) = (self.cart(who, one), self.cart(who, two));
+                futures_util::future::join3(one, two, self.cart(who, three)).await;
+                self.check_out(who, cart, errand.token, Some(key)).await
+            }
             Habit::Fiddles => {
                 let sku = self.sku(errand.lines[0].0);
                 let ask = || (Some(cart), CartRequest::AddItem { sku: sku.clone(), quantity: 1 });
@@ -319,6 +342,17 @@ impl Clients {
         self.tell(|| format!("the price of good {good} is to be {minor}: {answer:?}"));
     }
 
+    /// The shop, as soon as its door is open.
+    async fn open_shop(&self) -> Front {
+        loop {
+            let open = self.shop.borrow().clone();
+            if let Some(front) = open {
+                return front;
+            }
+            self.pause(Span::millis(100)).await;
+        }
+    }
+
     /// Stocks the shop before anything else happens.
     pub async fn stock_up(self: Rc<Clients>) {
         for (place, good) in self.goods.iter().enumerate() {
@@ -331,10 +365,28 @@ impl Clients {
             };
             let id = Some(product_id(place));
             let new = NewProduct { id, content, sku_from_handle: false, stock: vec![stock] };
-            let Some(front) = self.shop.borrow().clone() else { return };
+            let front = self.open_shop().await;
             let (ask, answer) = Ask::new(None);
             let _ = front.owner.send(CatalogMessage::CreateProduct(Box::new(new), ask));
-            let _ = answer.await;
+            let created = answer.await;
+            self.check(is_stocked(&good.sku, matches!(created, Ok(Ok(_)))));
+        }
+    }
+
+    /// Asks for far too much of everything: what is said to be left is what is left.
+    pub async fn count_shelves(self: Rc<Clients>) {
+        for good in &self.goods {
+            let (sku, front) = (good.sku.clone(), self.open_shop().await);
+            let items = vec![(sku.clone(), MOST_UNITS_PER_LINE)];
+            let create = CartRequest::Create { currency: None, items };
+            let Ok(cart) = front.desk.create_cart(create, None).await else { continue };
+            let asked = front.desk.checkout(request(cart.value.id, "manual"), None).await;
+            let Err(Refusal::Rejected(CheckoutRefusal::OutOfStock(shorts))) = asked else {
+                continue;
+            };
+            let said = i64::from(shorts[0].available);
+            let left = self.model.borrow().shelves.get(&sku).map_or(0, |shelf| shelf.available());
+            self.check(says_what_is_left(&sku, said, left.max(0)));
         }
     }
 
@@ -372,10 +424,20 @@ impl Clients {
     }
 }
 
+fn says_what_is_left(sku: &Sku, said: i64, left: i64) -> Checked {
+    must!(said == left, "I8", "{said} of {sku} are said to be left, and {left} are");
+    Ok(())
+}
+
+fn is_stocked(sku: &Sku, is_there: bool) -> Checked {
+    must!(is_there, "I9", "{sku} could not be put on the shelf, and nothing was wrong");
+    Ok(())
+}
+
 /// Of two tabs that bought one cart at once, one did.
 fn one_of_two(one: &Option<RenderedAnswer>, two: &Option<RenderedAnswer>, token: &str) -> Checked {
     let both = [one, two].map(|own| own.as_ref().is_some_and(|answer| answer.status == 201));
-    super::model::must!(both != [true, true], "I3", "one cart was bought twice with {token}");
+    must!(both != [true, true], "I3", "one cart was bought twice with {token}");
     Ok(())
 }
 

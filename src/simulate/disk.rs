@@ -41,8 +41,8 @@ enum Change {
 pub(super) enum Fault {
     /// The next write fails, some of its sectors written.
     TornWrite,
-    /// The next sync fails.
-    FailedSync,
+    /// A sync fails, after so many that succeed.
+    FailedSync { after: usize },
     /// The file cannot grow, until there is room again.
     Full,
 }
@@ -189,7 +189,9 @@ impl redb::StorageBackend for Disk {
         own.operate()?;
         let pending = std::mem::take(&mut own.pending);
         let State { synced, dice, fault, .. } = &mut *own;
-        if fault.take_if(|fault| *fault == Fault::FailedSync).is_some() {
+        if let Some(Fault::FailedSync { after: after @ 1.. }) = fault {
+            *after -= 1;
+        } else if fault.take_if(|fault| matches!(fault, Fault::FailedSync { .. })).is_some() {
             // Some of it is on the plates. The rest is in the cache alone, and will not be tried again.
             for change in &pending {
                 match change {

@@ -59,6 +59,8 @@ pub(super) enum Habit {
     TwoTabs,
     /// Changes the cart while it is being bought.
     Fiddles,
+    /// Changes the cart three times at once, and then buys it.
+    Hasty,
     /// Without a key, and once.
     Plain,
 }
@@ -78,6 +80,14 @@ pub(super) enum Then {
     Looks,
     /// Sends the checkout again under the same key, later.
     Repeats,
+}
+
+/// Whose step panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Cart,
+    Order,
+    Sku,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,8 +110,8 @@ pub(super) enum Fault {
     Room,
     /// The next commits take so long.
     SlowDisk(Span),
-    /// The step of whichever entity comes next panics.
-    EntityPanic,
+    /// The next step of an entity of this kind panics.
+    EntityPanic(Kind),
     ShardPanic(usize),
     /// The wall clock jumps.
     Clock(i64),
@@ -123,6 +133,27 @@ impl fmt::Display for Action {
     }
 }
 
+/// What mostly goes wrong in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Theme {
+    /// Nothing but the bank, and only now and then.
+    Calm,
+    Everything,
+    Disks,
+    Panics,
+    /// Power cuts, and a bank that is hard to reach.
+    Crashes,
+}
+
+impl Theme {
+    pub const ALL: [Theme; 5] =
+        [Theme::Calm, Theme::Everything, Theme::Disks, Theme::Panics, Theme::Crashes];
+
+    pub fn of(seed: u64) -> Theme {
+        Theme::ALL[(seed % Theme::ALL.len() as u64) as usize]
+    }
+}
+
 impl Script {
     /// What happens in a run of so many steps.
     pub fn of(seed: u64, steps: usize) -> Script {
@@ -131,7 +162,7 @@ impl Script {
             .map(|place| Good {
                 sku: format!("SKU-{place}").parse().expect("a SKU"),
                 price: dice.between(0, 40) * 125,
-                units: *dice.pick(&[0, 1, 2, 3, 5, 8, 13]),
+                units: *dice.pick(&[0, 1, 2, 3, 5, 8, 13, 40, 40]),
                 backorder: dice.percent(8),
             })
             .collect::<Vec<Good>>();
@@ -139,25 +170,46 @@ impl Script {
         let shards = *dice.pick(&[1, 2, 3]);
         // Mostly so little that entities come and go all the time.
         let entity_bytes = *dice.pick(&[0, 2_000, 20_000, 1 << 20]);
-        let is_calm = dice.percent(25);
+        let theme = Theme::of(seed);
         let mut actions = Vec::new();
         let mut step = 0;
         // Errands begin early enough to be over.
         while step < steps * 9 / 10 {
-            step += dice.below(26);
-            actions.push((step, Action::throw(&mut dice, goods.len(), actions.len(), is_calm)));
+            step += dice.below(16);
+            let action = Action::throw(&mut dice, goods.len(), actions.len(), theme);
+            // Now and then many want the same at once.
+            let rush = if dice.percent(8) { 5 } else { 0 };
+            for _ in 0..rush {
+                let mut errand = Errand::throw(&mut dice, goods.len(), actions.len());
+                errand.lines = vec![(0, 1)];
+                actions.push((step, Action::Shopper(errand)));
+            }
+            actions.push((step, action.named(actions.len())));
         }
         Script { seed, goods, capture, shards, entity_bytes, actions }
     }
 }
 
 impl Action {
-    fn throw(dice: &mut Dice, goods: usize, name: usize, is_calm: bool) -> Action {
-        let faults = if is_calm { 2 } else { 22 };
-        match dice.weighted([64, 14, faults].into_iter()) {
+    /// The same, of a shopper whom nobody else is called like.
+    fn named(mut self, name: usize) -> Action {
+        if let Action::Shopper(errand) = &mut self {
+            errand.name = name;
+        }
+        self
+    }
+
+    fn throw(dice: &mut Dice, goods: usize, name: usize, theme: Theme) -> Action {
+        let faults = match theme {
+            Theme::Calm => 0,
+            Theme::Everything => 14,
+            Theme::Disks | Theme::Crashes => 24,
+            Theme::Panics => 60,
+        };
+        match dice.weighted([64, 10, faults].into_iter()) {
             0 => Action::Shopper(Errand::throw(dice, goods, name)),
             1 => Action::Staff(Task::throw(dice, goods)),
-            _ => Action::Fault(Fault::throw(dice)),
+            _ => Action::Fault(Fault::throw(dice, theme)),
         }
     }
 }
@@ -181,9 +233,15 @@ impl Errand {
             "tok_action",
             "manual",
         ]);
-        let habits =
-            [Habit::Patient, Habit::DoubleClick, Habit::TwoTabs, Habit::Fiddles, Habit::Plain];
-        let habit = habits[dice.weighted([50, 15, 12, 13, 10].into_iter())];
+        let habits = [
+            Habit::Patient,
+            Habit::DoubleClick,
+            Habit::TwoTabs,
+            Habit::Fiddles,
+            Habit::Hasty,
+            Habit::Plain,
+        ];
+        let habit = habits[dice.weighted([38, 14, 12, 14, 14, 8].into_iter())];
         let then = match dice.below(10) {
             0..=2 => Then::Nothing,
             3 | 4 => Then::Cancelled { twice: dice.percent(50) },
@@ -211,19 +269,46 @@ impl Task {
 }
 
 impl Fault {
-    fn throw(dice: &mut Dice) -> Fault {
-        match dice.below(20) {
-            0 | 1 => Fault::PowerCut,
-            2..=4 => Fault::PowerCutAfter(dice.below(60)),
-            5 => Fault::Disk(disk::Fault::TornWrite),
-            6 | 7 => Fault::Disk(disk::Fault::FailedSync),
+    fn throw(dice: &mut Dice, theme: Theme) -> Fault {
+        match theme {
+            Theme::Calm | Theme::Everything => Fault::any(dice),
+            Theme::Disks => match dice.below(10) {
+                0..=5 => Fault::Disk(disk::Fault::FailedSync { after: dice.below(3) }),
+                6 => Fault::Disk(disk::Fault::TornWrite),
+                7 => Fault::Disk(disk::Fault::Full),
+                8 => Fault::Room,
+                _ => Fault::PowerCutAfter(dice.below(80)),
+            },
+            Theme::Panics => match dice.below(10) {
+                0 | 1 => Fault::ShardPanic(dice.below(3)),
+                2 => Fault::EntityPanic(Kind::Cart),
+                3..=6 => Fault::EntityPanic(Kind::Order),
+                _ => Fault::EntityPanic(Kind::Sku),
+            },
+            Theme::Crashes => match dice.below(10) {
+                0..=2 => Fault::PowerCut,
+                3..=5 => Fault::PowerCutAfter(dice.below(80)),
+                6 => Fault::Later(Span::seconds(*dice.pick(&[61, 1_900]))),
+                _ => Fault::Bank { stormy: true },
+            },
+        }
+    }
+
+    fn any(dice: &mut Dice) -> Fault {
+        match dice.below(24) {
+            0 => Fault::PowerCut,
+            1..=3 => Fault::PowerCutAfter(dice.below(60)),
+            4 => Fault::Disk(disk::Fault::TornWrite),
+            5..=7 => Fault::Disk(disk::Fault::FailedSync { after: dice.below(3) }),
             8 => Fault::Disk(disk::Fault::Full),
             9 => Fault::Room,
             10 => Fault::SlowDisk(Span::seconds(dice.between(1, 40))),
-            11..=13 => Fault::EntityPanic,
-            14 => Fault::ShardPanic(dice.below(3)),
-            15 => Fault::Clock(dice.between(-3_600, 3_600)),
-            16 | 17 => Fault::Later(Span::seconds(*dice.pick(&[5, 11, 61, 600, 1_900, 90_000]))),
+            11..=17 => {
+                Fault::EntityPanic(*dice.pick(&[Kind::Cart, Kind::Order, Kind::Sku, Kind::Sku]))
+            }
+            18 | 19 => Fault::ShardPanic(dice.below(3)),
+            20 => Fault::Clock(dice.between(-3_600, 3_600)),
+            21 | 22 => Fault::Later(Span::seconds(*dice.pick(&[5, 11, 61, 600, 1_900, 90_000]))),
             _ => Fault::Bank { stormy: dice.percent(60) },
         }
     }

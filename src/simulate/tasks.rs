@@ -16,9 +16,11 @@ pub(super) enum Owner {
     Shop(u64),
 }
 
+type Task = (Owner, LocalBoxFuture<'static, ()>);
+
 #[derive(Default)]
 pub(super) struct Tasks {
-    tasks: BTreeMap<u64, (Owner, LocalBoxFuture<'static, ()>)>,
+    tasks: BTreeMap<u64, Task>,
     ready: Arc<Mutex<BTreeSet<u64>>>,
     next: u64,
     new: Spawner,
@@ -26,7 +28,7 @@ pub(super) struct Tasks {
 
 /// Starts tasks, from within tasks too.
 #[derive(Clone, Default)]
-pub(super) struct Spawner(Rc<RefCell<Vec<(Owner, LocalBoxFuture<'static, ()>)>>>);
+pub(super) struct Spawner(Rc<RefCell<Vec<Task>>>);
 
 impl Spawner {
     pub fn spawn(&self, owner: Owner, task: impl Future<Output = ()> + 'static) {
@@ -86,7 +88,7 @@ impl Tasks {
             .into_iter()
             .partition(|(_, (owner, _))| *owner != Owner::Client);
         self.tasks = left;
-        let ended: BTreeMap<_, _> = ended;
+        let ended: BTreeMap<u64, Task> = ended;
         drop(ended);
     }
 

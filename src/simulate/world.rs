@@ -10,7 +10,7 @@ use super::dice::Dice;
 use super::disk::{self, Disk};
 use super::life::{Birth, Life};
 use super::model::{Checked, Model, Violation, must, readable};
-use super::script::{Action, Fault, Script};
+use super::script::{Action, Fault, Kind, Script};
 use super::story::Story;
 use super::tasks::{Owner, Tasks};
 use crate::actors::clock::{Clock, ManualClock};
@@ -21,8 +21,8 @@ use crate::domain::{Span, Timestamp};
 use crate::payments::manual::ManualProvider;
 use crate::payments::test::{TestProvider, TestSettings};
 use crate::payments::{PaymentProvider, Providers};
-use crate::storage::{RedbStore, Store};
-use std::cell::RefCell;
+use crate::storage::{CommitError, Conflict, RedbStore, Store};
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -51,7 +51,7 @@ impl Clock for TripClock {
 
 /// Something that happens when its time has come.
 enum Due {
-    Message { life: u64, message: ShardMessage },
+    Message { life: u64, message: Box<ShardMessage> },
     Client(oneshot::Sender<()>),
 }
 
@@ -75,9 +75,10 @@ pub(super) struct World {
     lives: u64,
     sweep_at: i64,
     is_stormy: bool,
-    panics_next: bool,
+    panics_next: Option<Kind>,
+    /// In this life a batch may rest on one that failed, or on a loan that lapsed.
+    is_excused: bool,
     slow: Span,
-    /// Something went wrong lately: whoever asks may be told that the shop cannot say.
     steps: usize,
 }
 
@@ -127,7 +128,7 @@ pub(super) struct Ended {
 }
 
 /// Steps after which a shop that nobody asks anything of must have come to rest.
-const REST_WITHIN: usize = 60_000;
+const REST_WITHIN: usize = 10_000;
 
 impl World {
     pub fn new(script: Script, is_told: bool) -> World {
@@ -143,6 +144,7 @@ impl World {
             dice: RefCell::new(Dice::new(seed, 2)),
             model: RefCell::new(Model::default()),
             story: RefCell::new(Story::new(is_told)),
+            is_faultless: Cell::new(true),
             broken: RefCell::default(),
             pauses: RefCell::default(),
             bank: Arc::clone(&bank),
@@ -166,7 +168,8 @@ impl World {
             lives: 0,
             sweep_at: 0,
             is_stormy: false,
-            panics_next: false,
+            panics_next: None,
+            is_excused: false,
             slow: Span::millis(0),
             steps: 0,
         }
@@ -253,7 +256,7 @@ impl World {
         let number = life.number;
         self.loading.extend(wishes.loads.into_iter().map(|key| (key, Loading::Asked)));
         for (span, message) in wishes.later {
-            let due = Due::Message { life: number, message };
+            let due = Due::Message { life: number, message: Box::new(message) };
             self.timers.push((self.elapsed + span.as_millis(), due));
         }
         for call in wishes.calls {
@@ -307,8 +310,14 @@ impl World {
                 {
                     let is_all_told =
                         life.settled.is_empty() && group.iter().any(|own| own.outcome.is_ok());
+                    let is_in_doubt =
+                        group.iter().any(|own| own.outcome == Err(CommitError::Unavailable));
                     (life.teller)(group);
                     let mut model = self.clients.model.borrow_mut();
+                    if is_in_doubt && !life.hand.is_shut() && !self.disk.is_off() {
+                        // What failed may be there after all. From now on it is shown, so it stays.
+                        model.catch_up(&*life.store)?;
+                    }
                     model.is_shown(&life.front.reads, is_all_told, self.steps)?;
                 }
             }
@@ -339,7 +348,7 @@ impl World {
                 Due::Client(over) => _ = over.send(()),
                 Due::Message { life, message } => {
                     if let Some(own) = self.life.as_ref().filter(|own| own.number == life) {
-                        own.front.desk.pass_on(message);
+                        own.front.desk.pass_on(*message);
                     }
                 }
             },
@@ -396,13 +405,16 @@ impl World {
     }
 
     fn go_wrong(&mut self, fault: Fault) {
+        if !matches!(fault, Fault::Bank { .. }) {
+            self.clients.is_faultless.set(false);
+        }
         match fault {
             Fault::PowerCut => self.disk.cut(),
             Fault::PowerCutAfter(operations) => self.disk.cut_after(operations),
             Fault::Disk(fault) => self.disk.plant(fault),
             Fault::Room => self.disk.heal(),
             Fault::SlowDisk(span) => self.slow = span,
-            Fault::EntityPanic => self.panics_next = true,
+            Fault::EntityPanic(kind) => self.panics_next = Some(kind),
             Fault::ShardPanic(place) => {
                 let spawner = self.tasks.spawner();
                 if let Some(life) = &mut self.life {
@@ -425,7 +437,13 @@ impl World {
         let Some(life) = &mut self.life else { return };
         let seat = &mut life.shards[place];
         let (Some(state), Some(message)) = (&mut seat.state, seat.queue.next()) else { return };
-        let trips = std::mem::take(&mut self.panics_next);
+        let kind = match &message {
+            ShardMessage::Cart(..) => Some(Kind::Cart),
+            ShardMessage::Order(..) => Some(Kind::Order),
+            ShardMessage::Sku(..) => Some(Kind::Sku),
+            _ => None,
+        };
+        let trips = kind.is_some() && self.panics_next.take_if(|own| Some(*own) == kind).is_some();
         self.clock.trips.store(trips, Ordering::Relaxed);
         let taken = catch_unwind(AssertUnwindSafe(|| state.take(message)));
         self.clock.trips.store(false, Ordering::Relaxed);
@@ -443,6 +461,26 @@ impl World {
         let failed = group.iter().filter(|own| own.outcome.is_err()).count();
         let is_durable = group.iter().any(|own| own.outcome.is_ok());
         let all = group.len();
+        let refused = group.iter().find_map(|own| own.outcome.as_ref().err()).cloned();
+        if let Some(refused) = refused.filter(|_| self.clients.is_faultless.get()) {
+            must!(false, "I9", "a batch was refused, and nothing was wrong: {refused}");
+        }
+        // An order writes its own row alone, and nobody takes a promise back for it.
+        let clash =
+            group.iter().filter_map(|own| own.outcome.as_ref().err()).find_map(
+                |error| match error {
+                    CommitError::Conflict(
+                        conflict @ (Conflict::Version { entity: EntityKey::Order(_), .. }
+                        | Conflict::Reservation { .. }),
+                    ) => Some(conflict.clone()),
+                    CommitError::Conflict(_) | CommitError::Unavailable => None,
+                },
+            );
+        let has_failed = group.iter().any(|own| own.outcome == Err(CommitError::Unavailable));
+        self.is_excused |= has_failed;
+        if let Some(clash) = clash.filter(|_| !self.is_excused) {
+            must!(false, "I9", "two had the same order in mind: {clash}");
+        }
         life.settled.push_back(group);
         if self.disk.is_off() {
             return Ok(());
@@ -490,6 +528,7 @@ impl World {
             self.disk.power_on();
         }
         self.lives += 1;
+        self.is_excused = false;
         let disk = self.disk.clone();
         let opened = RedbStore::open_on(move || {
             let opened =
@@ -533,7 +572,7 @@ impl World {
         self.tell(|| "from here on all is well".into());
         self.disk.heal();
         self.is_stormy = false;
-        self.panics_next = false;
+        self.panics_next = None;
         self.slow = Span::millis(0);
         let begun = self.steps;
         // Bank transfers are waited for the longest.
@@ -548,7 +587,21 @@ impl World {
                 still = if is_still { still + 1 } else { 0 };
             }
         }
-        self.look_at_all()
+        self.look_at_all()?;
+        self.look_at_shelves()
+    }
+
+    /// What an SKU's actor would promise is what is left: no hold was forgotten, none outlived.
+    fn look_at_shelves(&mut self) -> Checked {
+        self.pass(Span::minutes(1));
+        let clients = Rc::clone(&self.clients);
+        self.tasks.spawner().spawn(Owner::Client, async move { clients.count_shelves().await });
+        let begun = self.steps;
+        while self.tasks.clients() > 0 || self.tasks.ready() > 0 {
+            must!(self.steps - begun < REST_WITHIN, "I8", "nobody says what is left");
+            self.step(false)?;
+        }
+        Ok(())
     }
 
     fn look_at_all(&mut self) -> Checked {

@@ -10,6 +10,7 @@ use super::records::{KeyRow, Reservation};
 use super::table::{Table, entity_prefix, reservation_key, row_key, seq_key};
 use super::{StoreError, join_version, split_version};
 use crate::domain::event::{EntityKey, Fact};
+use crate::domain::guard::Guard;
 use crate::domain::stock::{Change as StockChange, Level, Movement};
 use crate::domain::{OrderId, Seq, Sku};
 use std::collections::{BTreeMap, HashMap};
@@ -71,7 +72,7 @@ fn check<T: Tx>(
         let found = tx.with(Table::of(&write.key), row_key(&write.key), |row| {
             row.map_or(0, |row| split_version(row).0)
         })?;
-        if found != write.expected {
+        if found != write.expected && Guard::NextVersion.stands() {
             let (entity, expected) = (write.key.clone(), write.expected);
             return Ok(Err(Conflict::Version { entity, expected, found }));
         }
@@ -134,7 +135,7 @@ fn check_reservation<T: Tx>(
         Some(held) => *held,
         None => reservation(tx, order, &movement.sku)?.map(|reservation| reservation.units),
     };
-    if held != before {
+    if held != before && Guard::ReservationOnce.stands() {
         return Ok(Some(Conflict::Reservation { order, sku: movement.sku.clone() }));
     }
     promises.insert(name, after);

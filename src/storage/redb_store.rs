@@ -10,6 +10,7 @@ use super::commit::{Tx, apply_group};
 use super::table::{Table, seq_of};
 use super::{Direction, Snapshot, Store, StoreError, Visit};
 use crate::domain::Seq;
+use crate::domain::guard::Guard;
 use redb::{
     Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
     ReadableTableMetadata, TableDefinition, WriteTransaction,
@@ -76,8 +77,10 @@ impl Store for RedbStore {
         let database = self.database()?;
         let mut head = self.head();
         let mut transaction = database.begin_write().map_err(redb::Error::from)?;
-        transaction.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
-        transaction.set_quick_repair(true);
+        let durability =
+            if Guard::Sync.stands() { Durability::Immediate } else { Durability::None };
+        transaction.set_durability(durability).map_err(redb::Error::from)?;
+        transaction.set_quick_repair(Guard::Sync.stands());
         let (outcomes, last_seq) = {
             let mut tx = RedbTx::new(&transaction);
             apply_group(&mut tx, *head, group)?

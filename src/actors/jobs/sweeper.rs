@@ -12,6 +12,7 @@ use super::super::order::OrderMessage;
 use super::super::shard::ShardMessage;
 use crate::domain::Timestamp;
 use crate::domain::event::EntityKey;
+use crate::domain::guard::Guard;
 use crate::storage::table::{parse_entity_prefix, parse_timed_key, timed_key};
 use crate::storage::{Direction, Store, StoreError, Table};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -119,7 +120,7 @@ impl SweeperParts {
 
     /// One round; says how many entities were sent for.
     pub fn sweep(&mut self) -> Result<usize, StoreError> {
-        let due = self.due()?;
+        let due = if Guard::Sweeping.stands() { self.due()? } else { vec![] };
         let sent = due.len();
         for (due, entity) in due {
             match entity {

@@ -14,6 +14,7 @@ use super::checkout::{CheckoutRefusal, write_cart};
 use super::{OrderActor, OrderMessage, OrderView};
 use crate::domain::cart::{Cart, CartCommand};
 use crate::domain::event::{EntityKey, Fact};
+use crate::domain::guard::Guard;
 use crate::domain::order::{
     CancelReason, Collected, Ending, Order, OrderCommand, OrderEvent, OrderRejection, RefundState,
     Step as Next,
@@ -175,6 +176,10 @@ impl OrderActor {
             Ok(Told::NeverSeen) if self.token.is_some() => {
                 self.attempted = false;
                 return self.drive(step);
+            }
+            Ok(Told::NeverSeen) if !Guard::VoidBeforeEnd.stands() => {
+                let reason = "the payment was interrupted".to_owned();
+                OrderCommand::TakePayment { answer: PaymentAnswer::Declined { reason }, refund }
             }
             Ok(Told::NeverSeen) => {
                 // It may still be on its way there. Money must not come for an order that ended.
@@ -392,7 +397,8 @@ impl OrderActor {
     fn answer_now(&mut self, step: &mut Step<'_>) {
         let mut batch = Batch::new();
         let Some(reply) = self.answer_all(&mut batch, step) else { return };
-        if step.unsettled || !batch.is_empty() {
+        let is_behind = step.unsettled && Guard::AnswerBehindWrite.stands();
+        if is_behind || !batch.is_empty() {
             batch.require(EntityKey::Order(self.id), self.version);
         }
         step.answer(batch, reply);

@@ -4,9 +4,9 @@
 //! set by hand, and a crash is a store and a provider that no longer answer: what runs on in memory
 //! reaches nobody.
 
-mod checkouts;
-mod crashes;
-mod obligations;
+pub(crate) mod checkouts;
+pub(crate) mod crashes;
+pub(crate) mod obligations;
 mod privacy;
 mod random;
 mod retries;
