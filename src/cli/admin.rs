@@ -18,7 +18,7 @@ pub(super) async fn create(data: &Path, email: &str) -> anyhow::Result<()> {
     let house = house::open(data, Config::default(), "http://127.0.0.1:8080", Mails::Leave).await?;
     let created =
         house.shop.accounts.create_staff(email, Password::from(password), Role::Admin).await;
-    house.close().await;
+    house.shop.close().await;
     created?;
     println!("{email} is an administrator now");
     Ok(())

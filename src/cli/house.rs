@@ -32,15 +32,6 @@ pub(super) struct House {
     pub test: Option<Arc<TestProvider>>,
     pub public_url: PublicUrl,
     pub media: Arc<dyn MediaStore>,
-    pub data: Arc<RedbStore>,
-}
-
-impl House {
-    /// Brings everything to its end and closes the data file.
-    pub(super) async fn close(&self) {
-        self.shop.close().await;
-        self.data.close();
-    }
 }
 
 /// Whether a command sends the mails that wait.
@@ -117,9 +108,8 @@ pub(super) async fn open_at(
     let unopened = || format!("the shop in {} cannot be opened", folder.display());
     fs::create_dir_all(folder).with_context(unopened)?;
     make_data_file(folder).with_context(unopened)?;
-    let data = RedbStore::open(folder, config.memory.cache_mb << 20).with_context(unopened)?;
-    let data = Arc::new(data);
-    let store = Arc::clone(&data) as Arc<dyn Store>;
+    let store = RedbStore::open(folder, config.memory.cache_mb << 20).with_context(unopened)?;
+    let store: Arc<dyn Store> = Arc::new(store);
     let vault = Vault::unlock(&*store, &key_source(folder)?)?;
     #[cfg(debug_assertions)]
     crate::failpoints::pass("vault-opened");
@@ -149,7 +139,7 @@ pub(super) async fn open_at(
         post,
     };
     let shop = Arc::new(Shop::open(parts).await?);
-    Ok(House { shop, config, test, public_url, media: Arc::new(media), data })
+    Ok(House { shop, config, test, public_url, media: Arc::new(media) })
 }
 
 /// Makes the names of what was made in `folder` durable, and those of the folders that were missing:

@@ -29,7 +29,7 @@ pub(super) async fn products(
         })
         .await;
     bar.finish_and_clear();
-    house.close().await;
+    house.shop.close().await;
     for line in faults(&report) {
         eprintln!("{line}");
     }

@@ -84,7 +84,7 @@ pub(super) async fn open_door(
     server: Server,
     mut ending: Ending,
 ) -> anyhow::Result<()> {
-    let House { shop, config, test, public_url, media, data } = house;
+    let House { shop, config, test, public_url, media } = house;
     let settings = config.door()?;
     if settings.rates.is_none() {
         tracing::warn!("RATE LIMITS ARE OFF: anybody may ask as often as they like");
@@ -104,7 +104,6 @@ pub(super) async fn open_door(
     });
     server.serve(front).await?;
     shop.close().await;
-    data.close();
     Ok(())
 }
 

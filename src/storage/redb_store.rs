@@ -57,14 +57,6 @@ impl RedbStore {
         Ok(RedbStore { opener, database, head })
     }
 
-    /// Closes the file well, so that it can be read as it is, on a disk that takes no writes too. A
-    /// process that ends without this leaves what a crash leaves. Whoever asks later is told that it
-    /// is shut.
-    pub fn close(&self) {
-        let _between_commits = self.head();
-        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
     fn database(&self) -> Result<Arc<Database>, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         database.clone().ok_or(StoreError::Stopped)
