@@ -3,12 +3,15 @@
 //! Amounts and percentages are decimal text, read exactly. What a merchant does not set has the
 //! default that is stated at the field.
 
+mod backup;
 mod mail;
 
+pub use backup::{Archive, Backup};
 pub use mail::{Mail, MailWay, SmtpServer, SmtpTls};
 
 use crate::actors::accounts::{SessionLife, SessionSettings};
 use crate::actors::env::Settings;
+use crate::backup::Plan;
 use crate::domain::address::is_country;
 use crate::domain::pricing::PriceRules;
 use crate::domain::shipping::{ShippingRate, ShippingTable, ShippingZone};
@@ -66,6 +69,8 @@ pub struct Config {
     pub sessions: Sessions,
     pub tls: Tls,
     pub memory: Memory,
+    pub backup: Backup,
+    pub archive: Archive,
     /// Identity providers that staff or customers sign in with; default none.
     pub identity: Vec<ProviderRow>,
 }
@@ -309,6 +314,8 @@ impl Default for Config {
             sessions: Sessions::default(),
             tls: Tls::default(),
             memory: Memory::default(),
+            backup: Backup::default(),
+            archive: Archive::default(),
             identity: Vec::new(),
         }
     }
@@ -417,6 +424,11 @@ impl Config {
             entity_bytes: self.memory.entities_mb << 20,
             sessions: self.sessions.lives()?,
         })
+    }
+
+    /// What is to be kept of the shop, or the first setting that makes no sense.
+    pub fn keeping(&self) -> Result<Plan, ConfigError> {
+        backup::plan(&self.backup, &self.archive)
     }
 
     /// What the front door goes by, or the first setting that makes no sense.
@@ -669,6 +681,7 @@ mod tests {
     fn settings(text: &str) -> Result<Settings, String> {
         let config = Config::parse(text)?;
         config.door().map_err(|error| error.to_string())?;
+        config.keeping().map_err(|error| error.to_string())?;
         config.tls.settings(Path::new("")).map_err(|error| error.to_string())?;
         config.settings().map_err(|error| error.to_string())
     }
@@ -706,6 +719,8 @@ mod tests {
             ("curency = 'USD'", "curency"),
             ("currency = 'usd'", "currency"),
             ("[sessions]\nstaff_hours = 0", "sessions.staff_hours"),
+            ("[backup]\nkeep_last = 0", "backup.keep_last"),
+            ("[archive]\nevery_seconds = 0", "archive.every_seconds"),
             ("[tax]\nrates = [{ country = 'DE', percent = '19,5' }]", "tax.rates[0].percent"),
             ("[tax]\nhome_country = 'Germany'", "tax.home_country"),
             ("[proxies]\ntrusted = ['10.0.0.0/8', 'here']", "proxies.trusted[1]"),

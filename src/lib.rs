@@ -1,6 +1,7 @@
 //! Mercat: a whole shop in one binary. `ARCHITECTURE.md` has the map.
 
 pub mod actors;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod domain;

@@ -11,9 +11,11 @@ use crate::actors::clock::{Clock, Ids};
 use crate::actors::consumers::mail::{MailGauge, MailHandle, MailParts, mail_service};
 use crate::actors::consumers::search::{Indexed, SearchCell, search_service};
 use crate::actors::desk::Desk;
-use crate::actors::engine::{Engine, EngineError, EngineParts};
+use crate::actors::engine::{Engine, EngineError, EngineParts, Service};
 use crate::actors::env::{Env, OrderNumbers, Settings};
+use crate::actors::jobs::archiver::archiver_service;
 use crate::actors::jobs::janitor::janitor_service;
+use crate::actors::jobs::keeper::keeper_service;
 use crate::actors::jobs::sweeper::{SweeperHandle, sweeper_service};
 use crate::actors::keys::Keys;
 use crate::actors::order::{CheckoutRefusal, OrderView};
@@ -21,13 +23,14 @@ use crate::actors::pools::{Blocking, PoolError, PoolSizes, Pools};
 use crate::actors::reads::Reads;
 use crate::actors::recovery::{Recovered, recover};
 use crate::actors::shard::Census;
+use crate::backup::BackupDesk;
 use crate::notify::Notifier;
 use crate::notify::letter::Letterhead;
 use crate::payments::Providers;
 use crate::search::SearchError;
 use crate::secrets::Vault;
 use crate::storage::{Store, StoreError};
-use crate::telemetry::{Figures, Telemetry};
+use crate::telemetry::{Figures, KeepingFigures, Telemetry};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,6 +54,8 @@ pub struct ShopParts {
     pub checkout_answer: Render<OrderView, CheckoutRefusal>,
     /// Without a way, mails wait for the next shop on this store that has one.
     pub post: Option<Post>,
+    /// Who takes backups and keeps the archive, if anybody does.
+    pub backups: Option<BackupDesk>,
 }
 
 /// How mails leave the shop.
@@ -90,6 +95,8 @@ pub struct Shop {
     pub sweeper: SweeperHandle,
     /// Where mails leave the shop, if they do.
     pub mails: Option<MailHandle>,
+    /// Who takes backups and keeps the archive, if anybody does.
+    pub backups: Option<BackupDesk>,
     /// Threads for what blocks or computes for long.
     pub blocking: Blocking,
     pub recovered: Recovered,
@@ -116,6 +123,7 @@ impl Shop {
             index_folder,
             checkout_answer,
             post,
+            backups,
         } = parts;
         let cores = available_parallelism().map_or(2, usize::from);
         let reads = Arc::new(Reads::load(Arc::clone(&store), &vault)?);
@@ -156,6 +164,7 @@ impl Shop {
         );
         let (own_env, own_reads, own_keys) = (Arc::clone(&env), Arc::clone(&reads), keys.clone());
         let own_vault = vault.clone();
+        let own_backups = backups.clone();
         let (engine, (sweeper, catalog, imports, (mails, mail_gauge))) =
             Engine::start(engine_parts, |committer, directory| {
                 let ids = own_env.ids.clone();
@@ -182,9 +191,15 @@ impl Shop {
                 let imports = Imports::new(catalog.clone(), desk, &parts);
                 let (sweeper, sweeping) =
                     sweeper_service(Arc::clone(&store), directory.clone(), Arc::clone(&clock));
-                let tidying = janitor_service(own_keys, clock, committer.clone());
+                let tidying = janitor_service(own_keys, Arc::clone(&clock), committer.clone());
+                let keeping = own_backups.into_iter().flat_map(|desk| {
+                    let archiving = archiver_service(desk.clone(), committer.clone());
+                    [keeper_service(desk, Arc::clone(&clock)), archiving]
+                });
+                let keeping: Vec<Service> = keeping.collect();
                 let accounts = accounts.service(committer);
                 let mut services = vec![indexing, sweeping, tidying, owning, accounts];
+                services.extend(keeping);
                 let (mails, mail_gauge, posting) = match posting {
                     Some((mails, gauge, posting)) => (Some(mails), gauge, Some(posting)),
                     None => (None, MailGauge::default(), None),
@@ -207,6 +222,7 @@ impl Shop {
             imports,
             sweeper,
             mails,
+            backups,
             blocking: pools.blocking(),
             recovered,
             telemetry: Arc::default(),
@@ -236,6 +252,7 @@ impl Shop {
             mails_given_up: mails.given_up,
             mails_held_up: mails.is_down,
             streams: MOST_STREAMS - self.streams.available_permits(),
+            keeping: self.backups.as_ref().map(keeping_figures).unwrap_or_default(),
             healthy: self.engine.committer.is_healthy(),
         }
     }
@@ -258,5 +275,17 @@ impl Shop {
         if tokio::task::spawn_blocking(move || pools.stop()).await.is_err() {
             tracing::error!("the pools of threads did not end cleanly");
         }
+    }
+}
+
+fn keeping_figures(desk: &BackupDesk) -> KeepingFigures {
+    let standing = desk.standing();
+    KeepingFigures {
+        is_planned: standing.is_planned,
+        backup_taken_at_ms: standing.taken_at.map(|at| at.as_millis()),
+        backup_failing: standing.is_failing,
+        is_archiving: standing.is_archiving,
+        archive_failing: standing.archive_is_failing,
+        archive_waiting: standing.archive_waiting,
     }
 }

@@ -21,6 +21,10 @@ const INDEX_LAG: &str = "mercat_search_index_lag_events";
 const MAILS_WAITING: &str = "mercat_mails_waiting";
 const MAILS: &str = "mercat_mails_total";
 const STREAMS: &str = "mercat_event_streams";
+const BACKUP_TAKEN: &str = "mercat_backup_taken_timestamp_seconds";
+const BACKUP_FAILING: &str = "mercat_backup_failing";
+const ARCHIVE_WAITING: &str = "mercat_archive_batches_waiting";
+const ARCHIVE_FAILING: &str = "mercat_archive_failing";
 const HEALTHY: &str = "mercat_store_healthy";
 
 /// Upper ends of the histogram's buckets, in seconds: from a read in memory to the time limit.
@@ -62,8 +66,24 @@ pub struct Figures {
     pub mails_held_up: bool,
     /// Live streams of events that are open.
     pub streams: usize,
+    pub keeping: KeepingFigures,
     /// Whether the store takes writes.
     pub healthy: bool,
+}
+
+/// How it stands with backups and the archive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeepingFigures {
+    /// Whether the shop takes backups by itself.
+    pub is_planned: bool,
+    /// When the last one was taken, by whomever, in milliseconds since 1970.
+    pub backup_taken_at_ms: Option<i64>,
+    /// Whether the last planned one failed.
+    pub backup_failing: bool,
+    pub is_archiving: bool,
+    pub archive_failing: bool,
+    /// Batches that are not in the archive's folder yet.
+    pub archive_waiting: u64,
 }
 
 impl Default for Telemetry {
@@ -82,6 +102,13 @@ impl Default for Telemetry {
             describe_gauge!(MAILS_WAITING, "Mails that wait to be sent");
             describe_counter!(MAILS, "Mails that are over, by what became of them");
             describe_gauge!(STREAMS, "Live streams of events that are open");
+            describe_gauge!(BACKUP_TAKEN, Unit::Seconds, "When the last backup was taken");
+            describe_gauge!(BACKUP_FAILING, "1 where the last planned backup failed, else 0");
+            describe_gauge!(ARCHIVE_WAITING, "Batches that are not in the archive's folder yet");
+            describe_gauge!(
+                ARCHIVE_FAILING,
+                "1 where the archive's folder cannot be written, else 0"
+            );
             describe_gauge!(HEALTHY, "1 where the store takes writes, else 0");
         });
         let handle = recorder.handle();
@@ -125,6 +152,14 @@ impl Telemetry {
             counter!(MAILS, "outcome" => "given_up").absolute(figures.mails_given_up);
             gauge!(STREAMS).set(figures.streams as f64);
             gauge!(HEALTHY).set(f64::from(u8::from(figures.healthy)));
+            let KeepingFigures { backup_taken_at_ms, .. } = figures.keeping;
+            if let Some(at) = backup_taken_at_ms {
+                gauge!(BACKUP_TAKEN).set(at as f64 / 1_000.0);
+            }
+            let flag = |is_set: bool| f64::from(u8::from(is_set));
+            gauge!(BACKUP_FAILING).set(flag(figures.keeping.backup_failing));
+            gauge!(ARCHIVE_FAILING).set(flag(figures.keeping.archive_failing));
+            gauge!(ARCHIVE_WAITING).set(figures.keeping.archive_waiting as f64);
             counter!(RESTARTS).absolute(figures.restarts);
             counter!(EVENTS).absolute(figures.last_event);
         });

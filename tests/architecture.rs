@@ -19,10 +19,12 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("identity", &["domain"]),
     ("imports", &["domain"]),
     ("verify", &["storage", "search", "domain"]),
+    ("backup", &["storage", "domain"]),
     (
         "actors",
         &[
             "storage",
+            "backup",
             "secrets",
             "search",
             "payments",
@@ -33,12 +35,13 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "domain",
         ],
     ),
-    ("config", &["http", "actors", "identity", "payments", "notify", "domain"]),
+    ("config", &["http", "actors", "backup", "identity", "payments", "notify", "domain"]),
     (
         "shop",
         &[
             "actors",
             "storage",
+            "backup",
             "secrets",
             "search",
             "payments",
@@ -78,6 +81,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "identity",
             "config",
             "storage",
+            "backup",
             "secrets",
             "search",
             "payments",

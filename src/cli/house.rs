@@ -3,6 +3,7 @@
 use super::SettingsArgs;
 use super::first_start::make_data_file;
 use crate::actors::clock::{Clock, SystemClock};
+use crate::backup::{BackupDesk, BackupError, advice, desk::switch_archive};
 use crate::config::{Config, MailWay};
 use crate::http::api::checkout_render;
 use crate::http::list::PublicUrl;
@@ -16,7 +17,8 @@ use crate::payments::test::{TestProvider, TestSettings};
 use crate::payments::{PaymentProvider, Providers};
 use crate::secrets::{KeySource, SecretsError, Vault};
 use crate::shop::{Post, Shop, ShopParts};
-use crate::storage::{RedbStore, Store};
+use crate::storage::{RedbStore, Store, StoreError};
+use crate::verify::VerifyError;
 use anyhow::Context;
 use std::env;
 use std::fs::{self, File};
@@ -32,6 +34,7 @@ pub(super) struct House {
     pub test: Option<Arc<TestProvider>>,
     pub public_url: PublicUrl,
     pub media: Arc<dyn MediaStore>,
+    pub backups: BackupDesk,
 }
 
 /// Whether a command sends the mails that wait.
@@ -104,15 +107,29 @@ pub(super) async fn open_at(
     let settings = config.settings()?;
     let public_url = config.public_url.clone().unwrap_or_else(|| fallback_url.to_owned());
     let public_url: PublicUrl = public_url.parse().context("setting public_url")?;
+    super::backup::refuse_backup(folder)?;
+    let plan = config.keeping()?;
     let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     let unopened = || format!("the shop in {} cannot be opened", folder.display());
     fs::create_dir_all(folder).with_context(unopened)?;
     make_data_file(folder).with_context(unopened)?;
-    let store = RedbStore::open(folder, config.memory.cache_mb << 20).with_context(unopened)?;
+    let store = RedbStore::open(folder, config.memory.cache_mb << 20)
+        .with_context(unopened)
+        .map_err(|error| with_advice(folder, error))?;
     let store: Arc<dyn Store> = Arc::new(store);
-    let vault = Vault::unlock(&*store, &key_source(folder)?)?;
+    let key = key_source(folder)?;
+    let vault = Vault::unlock(&*store, &key)?;
     #[cfg(debug_assertions)]
     crate::failpoints::pass("vault-opened");
+    // Only the shop itself begins or ends an archive; every command goes on with it.
+    if mails == Mails::Send {
+        switch_archive(&*store, plan.archive.is_some())?;
+    }
+    let key_file = match &key {
+        KeySource::File(file) => Some(file.path().to_owned()),
+        KeySource::Given(_) => None,
+    };
+    let backups = BackupDesk::new(Arc::clone(&store), folder, key_file, plan);
     let mut providers: Vec<Arc<dyn PaymentProvider>> = vec![Arc::new(ManualProvider)];
     let mut test = None;
     if config.payments.test {
@@ -137,9 +154,29 @@ pub(super) async fn open_at(
         index_folder: Some(folder.join("search")),
         checkout_answer: checkout_render("/v1/carts".into()),
         post,
+        backups: (mails == Mails::Send).then(|| backups.clone()),
     };
-    let shop = Arc::new(Shop::open(parts).await?);
-    Ok(House { shop, config, test, public_url, media: Arc::new(media) })
+    let opened = Shop::open(parts).await;
+    let shop = Arc::new(opened.map_err(|error| with_advice(folder, error.into()))?);
+    Ok(House { shop, config, test, public_url, media: Arc::new(media), backups })
+}
+
+/// An error about the data in `folder`, with what to do where they are damaged.
+pub(super) fn with_advice(folder: &Path, error: anyhow::Error) -> anyhow::Error {
+    let is_damage = |error: &StoreError| {
+        matches!(
+            error,
+            StoreError::Damaged { .. } | StoreError::DamagedRow { .. } | StoreError::Codec(_)
+        )
+    };
+    let is_damaged = error.chain().any(|cause| {
+        let of_verify = cause.downcast_ref::<VerifyError>();
+        let of_backup = cause.downcast_ref::<BackupError>();
+        cause.downcast_ref::<StoreError>().is_some_and(is_damage)
+            || matches!(of_verify, Some(VerifyError::Damaged { .. }))
+            || matches!(of_backup, Some(BackupError::Store(error)) if is_damage(error))
+    });
+    if is_damaged { anyhow::anyhow!("{error:#}; {}", advice(folder)) } else { error }
 }
 
 /// Makes the names of what was made in `folder` durable, and those of the folders that were missing:

@@ -6,6 +6,8 @@ mod first_start;
 mod house;
 mod serve;
 mod admin;
+mod backup;
+mod control;
 mod demo;
 mod import;
 mod key;
@@ -51,7 +53,20 @@ enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Check everything in a data folder against everything else
+    /// Take a backup, also of a shop that is running
+    Backup {
+        #[command(flatten)]
+        data: DataArgs,
+        /// The folder for backups; each gets a folder of its own in it
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+        /// Put the shop's key into the backup: whoever has it can then read all that it holds
+        #[arg(long)]
+        with_key: bool,
+    },
+    /// Make a shop of a backup, in a new folder
+    Restore(RestoreArgs),
+    /// Check everything in a data folder or a backup against everything else
     Verify {
         #[command(flatten)]
         data: DataArgs,
@@ -92,6 +107,22 @@ struct ServeArgs {
     listen: SocketAddr,
     #[command(flatten)]
     settings: SettingsArgs,
+}
+
+#[derive(Debug, Args)]
+struct RestoreArgs {
+    /// The backup
+    #[arg(long, value_name = "BACKUP")]
+    from: PathBuf,
+    /// The new data folder
+    #[arg(long, value_name = "NEWDIR")]
+    data: PathBuf,
+    /// The folder of the archive, to go on from the backup
+    #[arg(long, value_name = "FOLDER")]
+    archive: Option<PathBuf>,
+    /// How far to go on: an event's number, or a time such as 2026-11-23T10:00:00Z
+    #[arg(long, value_name = "TIME|EVENT", requires = "archive")]
+    until: Option<String>,
 }
 
 /// Settings that come from a file, each of the common ones also from the environment.
@@ -185,6 +216,10 @@ pub fn run() -> ExitCode {
                 command: ImportCommand::Products { file, data, settings, dry_run },
             } => import::products(&file, &data.data, &settings, dry_run).await,
             Command::Key { command: KeyCommand::Rotate { data } } => key::run(&data.data),
+            Command::Backup { data, to, with_key } => {
+                backup::take_one(&data.data, &to, with_key).await
+            }
+            Command::Restore(args) => backup::restore_one(&args),
             Command::Verify { data } => verify::run(&data.data),
             Command::Simulate(args) => simulate::run_all(&args),
         }

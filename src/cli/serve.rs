@@ -1,7 +1,7 @@
 //! `mercat serve`: the shop, until it is told to stop.
 
-use super::ServeArgs;
 use super::house::{self, House, Mails};
+use super::{ServeArgs, control};
 use crate::actors::pictures::Pictures;
 use crate::actors::pools::Password;
 use crate::http::api::oidc::callback_path;
@@ -34,6 +34,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         tracing::warn!("no mail server is set (mail.smtp): mails wait until one is");
     }
     first_admin(&house).await?;
+    if let Err(error) = control::listen(&args.data.data, house.backups.clone()) {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "no backup can be asked for while the shop runs (mercat backup): the socket in the data folder cannot be made; a shorter path may help"
+        );
+    }
     let ending = Ending::heard_from_now_on()?;
     println!("The shop is open at {}", house.public_url);
     open_door(house, server, ending).await
@@ -84,7 +90,7 @@ pub(super) async fn open_door(
     server: Server,
     mut ending: Ending,
 ) -> anyhow::Result<()> {
-    let House { shop, config, test, public_url, media } = house;
+    let House { shop, config, test, public_url, media, backups } = house;
     let settings = config.door()?;
     if settings.rates.is_none() {
         tracing::warn!("RATE LIMITS ARE OFF: anybody may ask as often as they like");
@@ -104,7 +110,8 @@ pub(super) async fn open_door(
     });
     server.serve(front).await?;
     shop.close().await;
-    Ok(())
+    let finished = tokio::task::spawn_blocking(move || backups.finish()).await?;
+    finished.context("the archive lacks what came last, which waits in the data file")
 }
 
 /// Makes the first administrator from the environment, where there is no staff yet.

@@ -1,8 +1,10 @@
 //! `mercat verify`: everything in a data folder against everything else.
 
+use super::{backup, house};
 use crate::actors::clock::{Clock, SystemClock};
+use crate::backup::advice;
 use crate::verify::{Progress, verify_folder};
-use anyhow::{Context, bail};
+use anyhow::bail;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::Path;
 
@@ -14,10 +16,14 @@ pub(super) fn run(data: &Path) -> anyhow::Result<()> {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
     };
+    let files = backup::check_files(data)?;
     let index = data.join("search");
     let report = verify_folder(data, Some(&index), SystemClock.now(), progress)
-        .with_context(|| format!("{} cannot be checked", data.display()))?;
+        .map_err(|error| house::with_advice(data, error.into()))?;
     bar.finish_and_clear();
+    if let Some(line) = files {
+        println!("{line}");
+    }
     for counted in &report.checked {
         println!("{:>10} {}", counted.rows, counted.what);
     }
@@ -32,5 +38,5 @@ pub(super) fn run(data: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     let found = report.findings.len() as u64 + report.more;
-    bail!("{found} faults were found; keep a copy of the folder and restore the last good backup")
+    bail!("{found} faults were found; {}", advice(data))
 }

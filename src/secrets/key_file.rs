@@ -80,6 +80,10 @@ impl KeyFile {
         KeyFile { path: path.to_owned() }
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn beside(&self) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push(".new");

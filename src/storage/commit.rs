@@ -25,6 +25,17 @@ pub(super) trait Tx {
     ) -> Result<R, StoreError>;
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
     fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError>;
+
+    /// Called when all of a batch is written: its facts (`last` below `first` if there are none), and
+    /// the levels that it left behind, which are written once for the whole group.
+    fn end_batch(
+        &mut self,
+        _first: Seq,
+        _last: Seq,
+        _levels: &[(Sku, u64, Level)],
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// SKU rows as this transaction sees them: read once, moved in memory, written once at its end, so
@@ -217,6 +228,7 @@ fn write<T: Tx>(
         *own = BookedLevel { version: own.version + 1, level, dirty: true };
         committed.levels.push((sku, own.version, level));
     }
+    tx.end_batch(first_seq, *last_seq, &committed.levels)?;
     Ok(committed)
 }
 

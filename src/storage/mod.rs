@@ -5,10 +5,14 @@
 //! faults and serves tests and simulation. The rules of a commit (versions, the stock guard,
 //! numbering) are in [`commit`] once, for both.
 
+pub mod archive;
 pub mod batch;
+mod checked;
 pub mod codec;
 pub mod commit;
 pub mod committer;
+pub mod copy;
+mod look;
 pub mod memory;
 pub mod read_only;
 pub mod records;
@@ -50,6 +54,12 @@ pub enum StoreError {
         "the data file has a table {table:?} that this program does not know; a newer mercat wrote it, so start that one, nothing was changed"
     )]
     UnknownTable { table: String },
+    #[error("the data file {} is damaged: {detail}; it was not changed", .path.display())]
+    Damaged { path: PathBuf, detail: String },
+    #[error("the data file is damaged: a row of the table {table} is not what was written")]
+    DamagedRow { table: &'static str },
+    #[error(transparent)]
+    Archive(#[from] archive::DamagedEntry),
     #[error("the data file cannot be used")]
     Redb(#[from] redb::Error),
     #[error("the data folder cannot be used")]
@@ -73,6 +83,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Opens again after a fault, with whatever was durable.
     fn reopen(&self) -> Result<(), StoreError>;
+
+    /// Lets go of what is open, so that it is left in order. Nothing is read or written any more.
+    fn close(&self) {}
 }
 
 /// What a scan calls for every row; `Break` ends it.

@@ -1,78 +1,43 @@
 //! Looking at a data file without running a shop on it.
 //!
-//! A file that was closed well is opened for reading alone and stays as it is, byte for byte. One
-//! that was left by a crash is first brought to its last durable commit, as the next start would do;
-//! no row changes by that. Nothing is ever made here: a folder without a shop is an error.
+//! The file stays as it is, byte for byte, also where a crash left it: it is read as of its last
+//! durable commit, as the next start would bring it to. Every page of it is checked first. Nothing is
+//! ever made here: a folder without a shop is an error.
 
-use super::redb_store::{FILE_NAME, RedbSnapshot, SCHEMA, schema_of};
-use super::{Snapshot, StoreError, Table};
-use redb::{
-    Database, DatabaseError, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, TableHandle,
-};
+use super::look::look_at_shop;
+use super::redb_store::{FILE_NAME, RedbSnapshot};
+use super::{Snapshot, StoreError};
+use redb::{Database, ReadableDatabase};
 use std::path::Path;
 
 /// The data file of a shop that is not running.
 pub struct ReadOnlyStore {
-    database: ReadOnlyDatabase,
+    database: Database,
 }
 
 impl ReadOnlyStore {
-    /// Opens the data file in `folder`, unless a shop runs on it or a newer program wrote it.
+    /// Opens the data file in `folder`, unless a shop runs on it, it is damaged, or a newer program
+    /// wrote it.
     pub fn open(folder: &Path, cache_bytes: usize) -> Result<ReadOnlyStore, StoreError> {
         let path = folder.join(FILE_NAME);
         if !path.is_file() {
             return Err(StoreError::Missing { folder: folder.to_owned() });
         }
-        let mut builder = Database::builder();
-        builder.set_cache_size(cache_bytes);
-        let opened = match builder.open_read_only(&path) {
-            Err(DatabaseError::RepairAborted) => builder
-                .open(&path)
-                .and_then(|recovered| recovered.close())
-                .and_then(|()| builder.open_read_only(&path)),
-            opened => opened,
-        };
-        let database = match opened {
-            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::InUse { path }),
-            opened => opened.map_err(redb::Error::from)?,
-        };
-        match schema_of(&database)? {
-            None => return Err(StoreError::NotAShop { path }),
-            Some(found) if found > SCHEMA => {
-                return Err(StoreError::Newer { found, known: SCHEMA });
-            }
-            Some(_) => {}
-        }
-        let store = ReadOnlyStore { database };
-        store.check_tables()?;
-        Ok(store)
+        Ok(ReadOnlyStore { database: look_at_shop(&path, cache_bytes)? })
     }
 
     /// A view of all tables.
     pub fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
-        Ok(Box::new(RedbSnapshot { transaction: self.begin()? }))
-    }
-
-    fn begin(&self) -> Result<ReadTransaction, StoreError> {
-        Ok(self.database.begin_read().map_err(redb::Error::from)?)
-    }
-
-    fn check_tables(&self) -> Result<(), StoreError> {
-        let transaction = self.begin()?;
-        let plain = transaction.list_tables().map_err(redb::Error::from)?;
-        let plain = plain.map(|table| table.name().to_owned());
-        let known = |name: &str| Table::ALL.iter().any(|table| table.name() == name);
-        match plain.into_iter().find(|name| !known(name)) {
-            Some(table) => Err(StoreError::UnknownTable { table }),
-            None => Ok(()),
-        }
+        let transaction = self.database.begin_read().map_err(redb::Error::from)?;
+        Ok(Box::new(RedbSnapshot { transaction }))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::redb_store::{Definition, RedbStore, definition};
+    use crate::storage::Table;
+    use crate::storage::redb_store::{Definition, RedbStore, SCHEMA, definition};
     use std::fs;
 
     const CACHE: usize = 1 << 20;
@@ -96,7 +61,7 @@ mod tests {
         let folder = shop();
         let before = fs::read(folder.path().join(FILE_NAME)).unwrap();
         let store = ReadOnlyStore::open(folder.path(), CACHE).unwrap();
-        assert_eq!(store.snapshot().unwrap().count(Table::Meta).unwrap(), 1);
+        assert_eq!(store.snapshot().unwrap().count(Table::Meta).unwrap(), 2);
         drop(store);
         assert!(fs::read(folder.path().join(FILE_NAME)).unwrap() == before);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -107,10 +72,14 @@ mod tests {
         let folder = shop();
         let store = RedbStore::open(folder.path(), CACHE).unwrap();
         let crashed = tempfile::tempdir().unwrap();
-        fs::copy(folder.path().join(FILE_NAME), crashed.path().join(FILE_NAME)).unwrap();
+        let left = crashed.path().join(FILE_NAME);
+        fs::copy(folder.path().join(FILE_NAME), &left).unwrap();
         drop(store);
+        let before = fs::read(&left).unwrap();
         let store = ReadOnlyStore::open(crashed.path(), CACHE).unwrap();
-        assert_eq!(store.snapshot().unwrap().count(Table::Meta).unwrap(), 1);
+        assert_eq!(store.snapshot().unwrap().count(Table::Meta).unwrap(), 2);
+        drop(store);
+        assert!(fs::read(&left).unwrap() == before, "it stays as the crash left it");
     }
 
     #[test]
@@ -128,7 +97,8 @@ mod tests {
         assert!(matches!(refused, Err(StoreError::Missing { .. })));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         fs::write(folder.path().join(FILE_NAME), b"not a database").unwrap();
-        assert!(matches!(ReadOnlyStore::open(folder.path(), CACHE), Err(StoreError::Redb(_))));
+        let refused = ReadOnlyStore::open(folder.path(), CACHE);
+        assert!(matches!(refused, Err(StoreError::Damaged { .. })));
         let other = tempfile::tempdir().unwrap();
         drop(Database::create(other.path().join(FILE_NAME)).unwrap());
         let refused = ReadOnlyStore::open(other.path(), CACHE);

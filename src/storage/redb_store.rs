@@ -4,13 +4,20 @@
 //! file is open again at once after an unclean end, however large it is. After any I/O error redb
 //! refuses to write; so do we, until [`Store::reopen`]. A failed fsync is never tried again: what
 //! the disk then holds is unknown until it is read anew.
+//!
+//! When a shop opens its file, every page of it is checked first ([`super::look`]); every row carries a
+//! checksum of its own, which is looked at with every read ([`super::checked`]).
 
+use super::archive::{Entry, Recorder, Standing};
 use super::batch::{Batch, Committed, Conflict};
+use super::checked;
 use super::commit::{Tx, apply_group};
+use super::look::look;
 use super::table::{Table, seq_of};
 use super::{Direction, Snapshot, Store, StoreError, Visit};
-use crate::domain::Seq;
 use crate::domain::guard::Guard;
+use crate::domain::stock::Level;
+use crate::domain::{Seq, Sku};
 use redb::{
     Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
     ReadableTableMetadata, TableDefinition, WriteTransaction,
@@ -28,6 +35,9 @@ pub const SCHEMA: u32 = 1;
 
 const SCHEMA_KEY: &[u8] = b"schema";
 
+/// Where `meta` says which shop this is: bytes of chance, made with the file.
+const SHOP_KEY: &[u8] = b"shop";
+
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 pub(super) const fn definition(name: &'static str) -> Definition {
@@ -37,22 +47,33 @@ pub(super) const fn definition(name: &'static str) -> Definition {
 pub struct RedbStore {
     opener: Opener,
     database: RwLock<Option<Arc<Database>>>,
-    /// The number of the newest event, as of the last commit; held for the whole of a commit.
-    head: Mutex<Seq>,
+    /// As of the last commit; held for the whole of a commit.
+    head: Mutex<Head>,
+}
+
+/// Where the file's two sequences are.
+#[derive(Clone, Copy)]
+struct Head {
+    /// The number of the newest event.
+    seq: Seq,
+    /// The archive, where one is kept.
+    archive: Option<Standing>,
 }
 
 impl RedbStore {
-    /// Opens the data file in `folder`, making both where they are missing. `cache_bytes` bounds
-    /// what redb keeps of the file in memory.
+    /// Opens the data file in `folder`, making both where they are missing, and refuses one that is
+    /// damaged or newer without changing it. `cache_bytes` bounds what redb keeps of the file in
+    /// memory.
     pub fn open(folder: &Path, cache_bytes: usize) -> Result<RedbStore, StoreError> {
         fs::create_dir_all(folder)?;
         let path = folder.join(FILE_NAME);
+        refuse_unusable(&path, cache_bytes)?;
         RedbStore::open_by(Box::new(move || open_file(&path, cache_bytes)))
     }
 
     fn open_by(opener: Opener) -> Result<RedbStore, StoreError> {
         let database = opener().and_then(ready)?;
-        let head = Mutex::new(last_seq(&database)?);
+        let head = Mutex::new(head_of(&database)?);
         let database = RwLock::new(Some(Arc::new(database)));
         Ok(RedbStore { opener, database, head })
     }
@@ -62,7 +83,7 @@ impl RedbStore {
         database.clone().ok_or(StoreError::Stopped)
     }
 
-    fn head(&self) -> MutexGuard<'_, Seq> {
+    fn head(&self) -> MutexGuard<'_, Head> {
         self.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -81,13 +102,25 @@ impl Store for RedbStore {
             if Guard::Sync.stands() { Durability::Immediate } else { Durability::None };
         transaction.set_durability(durability).map_err(redb::Error::from)?;
         transaction.set_quick_repair(Guard::Sync.stands());
-        let (outcomes, last_seq) = {
-            let mut tx = RedbTx::new(&transaction);
-            apply_group(&mut tx, *head, group)?
+        let mut next = *head;
+        let outcomes = {
+            let mut tx = RedbTx::new(&transaction, head.archive.as_ref());
+            let (outcomes, last_seq) = apply_group(&mut tx, head.seq, group)?;
+            next.seq = last_seq;
+            tx.moved_on(&mut next.archive);
+            outcomes
         };
         transaction.commit().map_err(redb::Error::from)?;
-        *head = last_seq;
+        *head = next;
+        if Standing::is_changed_by(group) {
+            *head = head_of(&database)?;
+        }
         Ok(outcomes)
+    }
+
+    fn close(&self) {
+        let _no_commit_under_way = self.head();
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn reopen(&self) -> Result<(), StoreError> {
@@ -97,7 +130,7 @@ impl Store for RedbStore {
         // moment, and then this fails and is tried again.
         *database = None;
         let opened = (self.opener)().and_then(ready)?;
-        *head = last_seq(&opened)?;
+        *head = head_of(&opened)?;
         *database = Some(Arc::new(opened));
         Ok(())
     }
@@ -107,7 +140,6 @@ impl Store for RedbStore {
 type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
 
 fn open_file(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
-    refuse_newer(path, cache_bytes)?;
     match Database::builder().set_cache_size(cache_bytes).create(path) {
         Err(redb::DatabaseError::DatabaseAlreadyOpen) => {
             Err(StoreError::InUse { path: path.to_owned() })
@@ -116,15 +148,12 @@ fn open_file(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
     }
 }
 
-/// Opened for writing, a file changes even if nothing is written; so a newer one is looked at first.
-/// One that was left by a crash can only be looked at after it was repaired.
-fn refuse_newer(path: &Path, cache_bytes: usize) -> Result<(), StoreError> {
-    let length = fs::metadata(path).map_or(0, |file| file.len());
-    if length == 0 {
+/// Opened for writing, a file changes even if nothing is written; so it is looked at first.
+fn refuse_unusable(path: &Path, cache_bytes: usize) -> Result<(), StoreError> {
+    if fs::metadata(path).map_or(0, |file| file.len()) == 0 {
         return Ok(());
     }
-    let looked_at = Database::builder().set_cache_size(cache_bytes).open_read_only(path);
-    match looked_at.ok().map(|database| schema_of(&database)).transpose()?.flatten() {
+    match schema_of(&look(path, cache_bytes)?)? {
         Some(found) if found > SCHEMA => Err(StoreError::Newer { found, known: SCHEMA }),
         Some(_) | None => Ok(()),
     }
@@ -149,24 +178,46 @@ pub(super) fn schema_of(database: &impl ReadableDatabase) -> Result<Option<u32>,
         table => table.map_err(redb::Error::from)?,
     };
     let row = table.get(SCHEMA_KEY).map_err(redb::Error::from)?;
-    Ok(row.and_then(|row| row.value().try_into().ok()).map(u32::from_be_bytes))
+    // Without a look at its checksum: whatever it is, a newer program may have made it otherwise.
+    Ok(row.and_then(|row| row.value().first_chunk().copied()).map(u32::from_be_bytes))
 }
 
 fn make_tables(database: &Database) -> Result<(), StoreError> {
     let mut transaction = database.begin_write().map_err(redb::Error::from)?;
     transaction.set_quick_repair(true);
     {
-        let mut tx = RedbTx::new(&transaction);
+        let mut tx = RedbTx::new(&transaction, None);
         for table in Table::ALL {
             tx.table(table)?;
         }
         tx.put(Table::Meta, SCHEMA_KEY, &SCHEMA.to_be_bytes())?;
+        tx.put(Table::Meta, SHOP_KEY, &rand::random::<[u8; 16]>())?;
     }
     transaction.commit().map_err(redb::Error::from)?;
     Ok(())
 }
 
-fn last_seq(database: &Database) -> Result<Seq, StoreError> {
+impl dyn Snapshot + '_ {
+    /// Which shop this is: bytes of chance, made with its data file.
+    pub fn shop_id(&self) -> Result<Vec<u8>, StoreError> {
+        Ok(self.get(Table::Meta, SHOP_KEY)?.unwrap_or_default())
+    }
+
+    /// The layout of the file.
+    pub fn schema(&self) -> Result<u32, StoreError> {
+        let row = self.get(Table::Meta, SCHEMA_KEY)?;
+        let number = row.and_then(|row| Some(u32::from_be_bytes(row.try_into().ok()?)));
+        Ok(number.unwrap_or(SCHEMA))
+    }
+}
+
+fn head_of(database: &Database) -> Result<Head, StoreError> {
+    let transaction = database.begin_read().map_err(redb::Error::from)?;
+    let snapshot: &dyn Snapshot = &RedbSnapshot { transaction };
+    Ok(Head { seq: last_seq(database)?, archive: snapshot.archive()? })
+}
+
+pub(super) fn last_seq(database: &Database) -> Result<Seq, StoreError> {
     let transaction = database.begin_read().map_err(redb::Error::from)?;
     let table =
         transaction.open_table(definition(Table::Events.name())).map_err(redb::Error::from)?;
@@ -177,14 +228,30 @@ fn last_seq(database: &Database) -> Result<Seq, StoreError> {
 type OpenTable<'txn> = redb::Table<'txn, &'static [u8], &'static [u8]>;
 
 /// One write transaction; opens each table on its first use.
-struct RedbTx<'txn> {
+pub(super) struct RedbTx<'txn> {
     transaction: &'txn WriteTransaction,
     tables: [Option<OpenTable<'txn>>; Table::ALL.len()],
+    recorder: Option<Recorder>,
 }
 
 impl<'txn> RedbTx<'txn> {
-    fn new(transaction: &'txn WriteTransaction) -> RedbTx<'txn> {
-        RedbTx { transaction, tables: [const { None }; Table::ALL.len()] }
+    pub(super) fn new(
+        transaction: &'txn WriteTransaction,
+        archive: Option<&Standing>,
+    ) -> RedbTx<'txn> {
+        let recorder = archive.map(Recorder::after);
+        RedbTx { transaction, tables: [const { None }; Table::ALL.len()], recorder }
+    }
+
+    /// Makes the table where there is none.
+    pub(super) fn touch(&mut self, table: Table) -> Result<(), StoreError> {
+        self.table(table).map(|_| ())
+    }
+
+    fn moved_on(&self, archive: &mut Option<Standing>) {
+        if let (Some(recorder), Some(standing)) = (&self.recorder, archive) {
+            recorder.moved_on(standing);
+        }
     }
 
     fn table(&mut self, table: Table) -> Result<&mut OpenTable<'txn>, StoreError> {
@@ -197,6 +264,12 @@ impl<'txn> RedbTx<'txn> {
             }
         }
     }
+
+    fn write(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let stored = checked::seal(table, key, value);
+        self.table(table)?.insert(key, &*stored).map_err(redb::Error::from)?;
+        Ok(())
+    }
 }
 
 impl Tx for RedbTx<'_> {
@@ -207,17 +280,40 @@ impl Tx for RedbTx<'_> {
         read: impl FnOnce(Option<&[u8]>) -> R,
     ) -> Result<R, StoreError> {
         let row = self.table(table)?.get(key).map_err(redb::Error::from)?;
-        Ok(read(row.as_ref().map(|row| row.value())))
+        match &row {
+            Some(row) => Ok(read(Some(checked::open(table, key, row.value())?))),
+            None => Ok(read(None)),
+        }
     }
 
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.table(table)?.insert(key, value).map_err(redb::Error::from)?;
-        Ok(())
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(table, key, Some(value));
+        }
+        self.write(table, key, value)
     }
 
     fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(table, key, None);
+        }
         self.table(table)?.remove(key).map_err(redb::Error::from)?;
         Ok(())
+    }
+
+    fn end_batch(
+        &mut self,
+        first: Seq,
+        last: Seq,
+        levels: &[(Sku, u64, Level)],
+    ) -> Result<(), StoreError> {
+        let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        for (sku, version, level) in levels {
+            recorder.add_level(sku, *version, level);
+        }
+        let Some(entry) = recorder.end(first, last) else { return Ok(()) };
+        let Entry { number, .. } = entry;
+        self.write(Table::Archive, &number.to_be_bytes(), &entry.to_row())
     }
 }
 
@@ -237,8 +333,10 @@ impl RedbSnapshot {
 
 impl Snapshot for RedbSnapshot {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = self.table(table)?.get(key).map_err(redb::Error::from)?;
-        Ok(row.map(|row| row.value().to_vec()))
+        let Some(row) = self.table(table)?.get(key).map_err(redb::Error::from)? else {
+            return Ok(None);
+        };
+        Ok(Some(checked::open(table, key, row.value())?.to_vec()))
     }
 
     fn scan(
@@ -250,16 +348,17 @@ impl Snapshot for RedbSnapshot {
         visit: Visit<'_>,
     ) -> Result<(), StoreError> {
         let bounds = (Bound::Included(from), to.map_or(Bound::Unbounded, Bound::Excluded));
-        let table = self.table(table)?;
-        let mut range = table.range::<&[u8]>(bounds).map_err(redb::Error::from)?;
+        let rows = self.table(table)?;
+        let mut range = rows.range::<&[u8]>(bounds).map_err(redb::Error::from)?;
         loop {
             let row = match direction {
                 Direction::Forward => range.next(),
                 Direction::Backward => range.next_back(),
             };
             let Some(row) = row else { return Ok(()) };
-            let (key, value) = row.map_err(redb::Error::from)?;
-            if visit(key.value(), value.value()).is_break() {
+            let (key, stored) = row.map_err(redb::Error::from)?;
+            let value = checked::open(table, key.value(), stored.value())?;
+            if visit(key.value(), value).is_break() {
                 return Ok(());
             }
         }

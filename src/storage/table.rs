@@ -48,12 +48,14 @@ pub enum Table {
     Expiries,
     /// `person` → the key that what is known of them is sealed with, wrapped.
     People,
-    /// `name` → value: schema version, the shop's wrapped keys.
+    /// `number` → what a batch wrote, on its way to the archive.
+    Archive,
+    /// `name` → value: schema version, the shop's id, the shop's wrapped keys, which archive is kept.
     Meta,
 }
 
 impl Table {
-    pub const ALL: [Table; 24] = [
+    pub const ALL: [Table; 25] = [
         Table::Carts,
         Table::Orders,
         Table::Skus,
@@ -77,6 +79,7 @@ impl Table {
         Table::Sessions,
         Table::Expiries,
         Table::People,
+        Table::Archive,
         Table::Meta,
     ];
 
@@ -106,6 +109,7 @@ impl Table {
             Table::Sessions => "sessions.v1",
             Table::Expiries => "expiries.v1",
             Table::People => "people.v1",
+            Table::Archive => "archive.v1",
             Table::Meta => "meta",
         }
     }

@@ -103,7 +103,7 @@ pub enum VerifyError {
         #[source]
         source: StoreError,
     },
-    #[error("{} is damaged: its pages contradict each other; restore a backup", .path.display())]
+    #[error("{} is damaged: its pages contradict each other", .path.display())]
     Damaged { path: PathBuf },
     #[error("the search index cannot be checked")]
     Search(#[from] SearchError),

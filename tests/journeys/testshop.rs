@@ -149,6 +149,7 @@ impl TestShop {
             index_folder: Some(folder.path().join("search")),
             checkout_answer: checkout_render("/v1/carts".into()),
             post: notifier.clone().map(|notifier| Post { notifier, letterhead: letterhead() }),
+            backups: None,
         };
         let shop = Arc::new(Shop::open(parts).await.unwrap());
         if !shop.accounts.has_staff() {

@@ -2,3 +2,5 @@
 
 pub mod sweeper;
 pub mod janitor;
+pub mod keeper;
+pub mod archiver;

@@ -1,9 +1,10 @@
 //! What machines ask: is it alive, is it ready, how is it doing. Open to all and never turned away;
 //! nothing here names a customer, an order or a secret.
 
-use crate::domain::Seq;
+use crate::domain::{Seq, Timestamp};
 use crate::http::app::App;
 use crate::http::etag::answer;
+use crate::http::json::Time;
 use crate::telemetry::Figures;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -49,6 +50,8 @@ struct Readiness {
     actors: ActorsPart,
     search: SearchPart,
     mail: MailPart,
+    backup: BackupPart,
+    archive: ArchivePart,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -95,6 +98,28 @@ struct MailPart {
     waiting: usize,
 }
 
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct BackupPart {
+    /// `up`, `failing` where the last planned backup failed, or `off` where none are planned. The
+    /// shop sells on without backups, so it stays ready.
+    #[schema(example = "up")]
+    state: &'static str,
+    /// When the last backup was taken, by plan or by hand.
+    taken_at: Option<Time>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ArchivePart {
+    /// `up`, `failing` where its folder cannot be written, or `off` where none is kept. What it lacks
+    /// waits in the data file, so the shop stays ready.
+    #[schema(example = "up")]
+    state: &'static str,
+    /// Batches that are not in the archive's folder yet, as of its last round.
+    batches_waiting: u64,
+}
+
 /// Is it ready?
 #[utoipa::path(get, path = "/readyz", tag = "Machines",
     responses((status = 200, body = Readiness), (status = 503, description = "Not ready", body = Readiness)))]
@@ -132,6 +157,14 @@ async fn ready(State(app): State<App>) -> Response {
             },
             waiting: figures.mails_waiting,
         },
+        backup: BackupPart {
+            state: state(figures.keeping.is_planned, figures.keeping.backup_failing),
+            taken_at: figures.keeping.backup_taken_at_ms.map(Timestamp::from_millis).map(Time),
+        },
+        archive: ArchivePart {
+            state: state(figures.keeping.is_archiving, figures.keeping.archive_failing),
+            batches_waiting: figures.keeping.archive_waiting,
+        },
     };
     if is_ready {
         return uncached(answer(StatusCode::OK, &readiness));
@@ -152,6 +185,14 @@ async fn metrics(State(app): State<App>) -> Response {
     let format = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, format);
     uncached(response)
+}
+
+fn state(is_on: bool, is_failing: bool) -> &'static str {
+    match (is_on, is_failing) {
+        (false, _) => "off",
+        (true, true) => "failing",
+        (true, false) => "up",
+    }
 }
 
 /// The figures of this moment, and whether the actors reported theirs in time.

@@ -1,0 +1,7 @@
+//! Backups, restores and damaged data, with the real program on real folders.
+
+mod damage;
+mod drill;
+mod program;
+mod rows;
+mod settings;
