@@ -287,5 +287,6 @@ fn keeping_figures(desk: &BackupDesk) -> KeepingFigures {
         is_archiving: standing.is_archiving,
         archive_failing: standing.archive_is_failing,
         archive_waiting: standing.archive_waiting,
+        damage_found: standing.is_damaged,
     }
 }

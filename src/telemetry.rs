@@ -24,6 +24,7 @@ const STREAMS: &str = "mercat_event_streams";
 const BACKUP_TAKEN: &str = "mercat_backup_taken_timestamp_seconds";
 const BACKUP_FAILING: &str = "mercat_backup_failing";
 const ARCHIVE_WAITING: &str = "mercat_archive_batches_waiting";
+const DAMAGED: &str = "mercat_data_damaged";
 const ARCHIVE_FAILING: &str = "mercat_archive_failing";
 const HEALTHY: &str = "mercat_store_healthy";
 
@@ -84,6 +85,8 @@ pub struct KeepingFigures {
     pub archive_failing: bool,
     /// Batches that are not in the archive's folder yet.
     pub archive_waiting: u64,
+    /// Whether the last walk through all rows met one that is not what was written.
+    pub damage_found: bool,
 }
 
 impl Default for Telemetry {
@@ -104,6 +107,7 @@ impl Default for Telemetry {
             describe_gauge!(STREAMS, "Live streams of events that are open");
             describe_gauge!(BACKUP_TAKEN, Unit::Seconds, "When the last backup was taken");
             describe_gauge!(BACKUP_FAILING, "1 where the last planned backup failed, else 0");
+            describe_gauge!(DAMAGED, "1 where a stored row is not what was written, else 0");
             describe_gauge!(ARCHIVE_WAITING, "Batches that are not in the archive's folder yet");
             describe_gauge!(
                 ARCHIVE_FAILING,
@@ -158,6 +162,7 @@ impl Telemetry {
             }
             let flag = |is_set: bool| f64::from(u8::from(is_set));
             gauge!(BACKUP_FAILING).set(flag(figures.keeping.backup_failing));
+            gauge!(DAMAGED).set(flag(figures.keeping.damage_found));
             gauge!(ARCHIVE_FAILING).set(flag(figures.keeping.archive_failing));
             gauge!(ARCHIVE_WAITING).set(figures.keeping.archive_waiting as f64);
             counter!(RESTARTS).absolute(figures.restarts);

@@ -3,7 +3,7 @@
 use super::keep::{self, Listed};
 use super::{BackupError, Progress, Retention, Source, Taken, segments, take};
 use crate::domain::Timestamp;
-use crate::storage::{Batch, Store, archive};
+use crate::storage::{Batch, Store, StoreError, archive, copy};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,6 +29,9 @@ pub struct ArchivePlan {
     pub every_ms: u64,
 }
 
+/// How long after the last walk through all rows there is another: a day.
+const WALK_AFTER_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct BackupDesk(Arc<Inner>);
@@ -44,6 +47,9 @@ struct Inner {
     is_failing: AtomicBool,
     archive_is_failing: AtomicBool,
     archive_waiting: AtomicU64,
+    /// When all rows were last read through, in milliseconds since 1970.
+    walked_at: AtomicI64,
+    is_damaged: AtomicBool,
 }
 
 /// How it stands with backups and the archive, for operators.
@@ -57,6 +63,8 @@ pub struct Standing {
     pub archive_is_failing: bool,
     /// Archived batches that lie in the data file and not in the archive's folder yet.
     pub archive_waiting: u64,
+    /// Whether the last walk through all rows met one that is not what was written.
+    pub is_damaged: bool,
 }
 
 impl BackupDesk {
@@ -73,6 +81,8 @@ impl BackupDesk {
             is_failing: AtomicBool::new(false),
             archive_is_failing: AtomicBool::new(false),
             archive_waiting: AtomicU64::new(0),
+            walked_at: AtomicI64::new(0),
+            is_damaged: AtomicBool::new(false),
         }))
     }
 
@@ -90,6 +100,7 @@ impl BackupDesk {
             is_archiving: own.plan.archive.is_some(),
             archive_is_failing: own.archive_is_failing.load(Ordering::Relaxed),
             archive_waiting: own.archive_waiting.load(Ordering::Relaxed),
+            is_damaged: own.is_damaged.load(Ordering::Relaxed),
         }
     }
 
@@ -111,7 +122,9 @@ impl BackupDesk {
         };
         let snapshot = own.store.snapshot()?;
         let source = Source { snapshot: &*snapshot, data: &own.data, key };
-        let taken = take(&source, to, now, progress)?;
+        let taken = take(&source, to, now, progress);
+        self.walked(&taken, now);
+        let taken = taken?;
         keep::note(&own.data, &taken)?;
         own.taken_at.store(now.as_millis(), Ordering::Relaxed);
         Ok(taken)
@@ -144,6 +157,40 @@ impl BackupDesk {
             prune_archive(&archive.folder, &taken, &staying)?;
         }
         Ok(Some(taken))
+    }
+
+    /// Reads all rows through, as a backup does, where none was taken for a day. Says whether it did.
+    pub fn walk(&self, now: Timestamp) -> Result<bool, BackupError> {
+        let own = &self.0;
+        let age = now.as_millis().saturating_sub(own.walked_at.load(Ordering::Relaxed));
+        if age < WALK_AFTER_MS {
+            return Ok(false);
+        }
+        // The file was checked when the shop opened.
+        if own.walked_at.swap(now.as_millis(), Ordering::Relaxed) == 0 {
+            return Ok(false);
+        }
+        let snapshot = own.store.snapshot()?;
+        let walked = copy::walk(&*snapshot, &mut |_| {}, &mut |_, _, _| Ok(()));
+        let walked = walked.map_err(BackupError::from);
+        self.walked(&walked, now);
+        walked.map(|()| true)
+    }
+
+    fn walked<T>(&self, walked: &Result<T, BackupError>, now: Timestamp) {
+        let is_damaged = match walked {
+            Ok(_) => false,
+            Err(BackupError::Store(StoreError::DamagedRow { .. } | StoreError::Codec(_))) => true,
+            // It says nothing about the data.
+            Err(_) => return,
+        };
+        self.0.walked_at.store(now.as_millis(), Ordering::Relaxed);
+        self.0.is_damaged.store(is_damaged, Ordering::Relaxed);
+    }
+
+    /// What to do about damage.
+    pub fn advice(&self) -> String {
+        keep::advice(&self.0.data)
     }
 
     fn own_backups(&self, plan: &BackupPlan) -> Result<Vec<Listed>, BackupError> {

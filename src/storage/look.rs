@@ -12,6 +12,7 @@
 //! acknowledged then), so that there, and only there, this cannot be told from damage.
 
 use super::redb_store::{SCHEMA, schema_of};
+use super::upgrade::upgrade;
 use super::{StoreError, Table};
 use redb::backends::FileBackend;
 use redb::{BackendError, Database, DatabaseError, ReadableDatabase, StorageBackend, TableHandle};
@@ -58,7 +59,8 @@ pub(super) fn look_at_shop(path: &Path, cache_bytes: usize) -> Result<Database, 
     match schema_of(&database)? {
         None => return Err(StoreError::NotAShop { path: path.to_owned() }),
         Some(found) if found > SCHEMA => return Err(StoreError::Newer { found, known: SCHEMA }),
-        Some(_) => {}
+        // On the sheet: what is looked at is what the file would become.
+        Some(found) => upgrade(&database, found)?,
     }
     match unknown_table(&database)? {
         Some(table) => Err(StoreError::UnknownTable { table }),

@@ -18,6 +18,7 @@ pub mod read_only;
 pub mod records;
 pub mod redb_store;
 pub mod table;
+mod upgrade;
 
 pub use batch::{Batch, Committed, Conflict};
 pub use codec::Stored;

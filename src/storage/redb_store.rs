@@ -14,6 +14,7 @@ use super::checked;
 use super::commit::{Tx, apply_group};
 use super::look::look;
 use super::table::{Table, seq_of};
+use super::upgrade::upgrade;
 use super::{Direction, Snapshot, Store, StoreError, Visit};
 use crate::domain::guard::Guard;
 use crate::domain::stock::Level;
@@ -33,7 +34,7 @@ pub const FILE_NAME: &str = "mercat.redb";
 /// The layout that this program writes; a file with a higher number is refused.
 pub const SCHEMA: u32 = 1;
 
-const SCHEMA_KEY: &[u8] = b"schema";
+pub(super) const SCHEMA_KEY: &[u8] = b"schema";
 
 /// Where `meta` says which shop this is: bytes of chance, made with the file.
 const SHOP_KEY: &[u8] = b"shop";
@@ -153,17 +154,22 @@ fn refuse_unusable(path: &Path, cache_bytes: usize) -> Result<(), StoreError> {
     if fs::metadata(path).map_or(0, |file| file.len()) == 0 {
         return Ok(());
     }
-    match schema_of(&look(path, cache_bytes)?)? {
+    let looked_at = look(path, cache_bytes)?;
+    match schema_of(&looked_at)? {
         Some(found) if found > SCHEMA => Err(StoreError::Newer { found, known: SCHEMA }),
-        Some(_) | None => Ok(()),
+        Some(found) => upgrade(&looked_at, found),
+        None => Ok(()),
     }
 }
 
-/// Refuses a newer file, and makes the tables of a fresh one.
+/// Refuses a newer file, upgrades an older one, and makes the tables of a fresh one.
 fn ready(database: Database) -> Result<Database, StoreError> {
     match schema_of(&database)? {
         Some(found) if found > SCHEMA => Err(StoreError::Newer { found, known: SCHEMA }),
-        Some(_) => Ok(database),
+        Some(found) => {
+            upgrade(&database, found)?;
+            Ok(database)
+        }
         None => {
             make_tables(&database)?;
             Ok(database)

@@ -1,6 +1,7 @@
 //! What every store promises, held against both of them, and what the one on disk keeps when the
 //! disk fails under it.
 
+use super::commit::Tx;
 use super::memory::{Fault, MemoryStore};
 use super::records::Reservation;
 use super::redb_store::{FILE_NAME, RedbStore};
@@ -130,6 +131,42 @@ fn check(store: &dyn Store) {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn an_archive_makes_the_state_after_each_batch_again(groups in groups()) {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = RedbStore::open(folder.path(), CACHE).unwrap();
+        disk.commit(&[archive::begin([7; 16])]).unwrap();
+        let base = folder.path().join("base");
+        copy::copy(&*disk.snapshot().unwrap(), &base, &mut |_| {}).unwrap();
+        // One batch at a time, so that there is a state after each.
+        let memory = MemoryStore::new();
+        let mut after = std::collections::HashMap::new();
+        for group in &groups {
+            let group: Vec<Batch> = group.iter().map(|parts| batch(parts)).collect();
+            disk.commit(&group).unwrap();
+            for batch in group {
+                memory.commit(&[batch]).unwrap();
+                let last = memory.snapshot().unwrap().last_seq().unwrap();
+                after.entry(last).or_insert_with(|| rows(&memory));
+            }
+        }
+        let entries = disk.snapshot().unwrap().archived(usize::MAX).unwrap();
+        let numbers: Vec<u64> = entries.iter().map(|entry| entry.number).collect();
+        prop_assert_eq!(numbers, (1..=entries.len() as u64).collect::<Vec<_>>());
+        let with_facts: Vec<_> = entries.iter().filter(|entry| entry.last >= entry.first).collect();
+        for entry in with_facts.iter().rev().step_by(with_facts.len().div_ceil(3).max(1)) {
+            let again = tempfile::tempdir().unwrap();
+            let file = again.path().join(FILE_NAME);
+            std::fs::copy(&base, &file).unwrap();
+            let mut upto = entries[..entry.number as usize].iter().cloned().map(Ok);
+            let reached = copy::bring_further(&file, &mut upto).unwrap();
+            prop_assert_eq!(reached, entry.last);
+            let made = RedbStore::open(again.path(), CACHE).unwrap();
+            prop_assert!(made.snapshot().unwrap().archive().unwrap().is_none());
+            prop_assert_eq!(&rows(&made), &after[&entry.last]);
+        }
+    }
 
     #[test]
     fn both_stores_say_and_keep_the_same(groups in groups()) {
@@ -375,6 +412,125 @@ fn the_disk_failing_at_any_point_of_a_commit_costs_no_more_than_that_commit() {
         }
         assert!(failed > 2, "the commit was never hit");
     }
+}
+
+#[test]
+fn the_disk_failing_at_any_point_leaves_an_archive_without_a_gap() {
+    for end in [End::Lost, End::Kept, End::Torn] {
+        for fails_at in 0..60 {
+            let disk = Arc::new(Mutex::new(Disk::default()));
+            let store = open_on(&disk).unwrap();
+            store.commit(&[archive::begin([7; 16])]).unwrap();
+            store.commit(&[put(1, 0)]).unwrap();
+            disk.lock().unwrap().plan = Some((fails_at, end));
+            if store.commit(&[put(2, 0)]).is_err() {
+                store.reopen().unwrap();
+            }
+            disk.lock().unwrap().plan = None;
+            let _ = store.commit(&[put(2, 0)]).unwrap();
+            store.commit(&[put(3, 0)]).unwrap();
+            let snapshot = store.snapshot().unwrap();
+            let entries = snapshot.archived(usize::MAX).unwrap();
+            let numbers: Vec<u64> = entries.iter().map(|entry| entry.number).collect();
+            assert_eq!(numbers, [1, 2, 3], "{end:?} at {fails_at}");
+            let facts: Vec<u64> =
+                entries.iter().flat_map(|entry| entry.first.0..=entry.last.0).collect();
+            let last = snapshot.last_seq().unwrap().0;
+            assert_eq!(facts, (1..=last).collect::<Vec<_>>(), "{end:?} at {fails_at}");
+        }
+    }
+}
+
+/// The layouts after today's, for a test: each cart's row gets a byte in front, and moves to another
+/// key; then cursors get one.
+const STEPS: [upgrade::Step; 2] = [
+    |tx| {
+        for n in 1..=3 {
+            let key = cart(n);
+            let key = row_key(&key);
+            let row = tx.with(Table::Carts, key, |row| row.map(<[u8]>::to_vec))?;
+            if let Some(row) = row {
+                tx.remove(Table::Carts, key)?;
+                tx.put(Table::Carts, &[b"moved", key].concat(), &[&[9], &*row].concat())?;
+            }
+        }
+        Ok(())
+    },
+    |tx| tx.put(Table::Cursors, b"upgraded", &[2]),
+];
+
+#[test]
+fn an_upgrade_that_is_cut_off_anywhere_is_done_or_not_begun() {
+    let (mut done, mut not_begun) = (0, 0);
+    for end in [End::Lost, End::Kept, End::Torn] {
+        for fails_at in 0..80 {
+            let disk = Arc::new(Mutex::new(Disk::default()));
+            let store = open_on(&disk).unwrap();
+            store.commit(&[put(1, 0), put(2, 0), put(3, 0)]).unwrap();
+            let before = rows(&store);
+            drop(store);
+            let open = || {
+                let opened = disk.lock().unwrap().opened;
+                let handle = Handle { disk: Arc::clone(&disk), opened };
+                Database::builder().set_cache_size(CACHE).create_with_backend(handle).unwrap()
+            };
+            let database = open();
+            disk.lock().unwrap().plan = Some((fails_at, end));
+            let upgraded = upgrade::upgrade_by(&database, 1, &STEPS);
+            drop(database);
+            disk.lock().unwrap().plan = None;
+            let database = open();
+            let schema = redb_store::schema_of(&database).unwrap().unwrap();
+            assert!(schema == 3 || upgraded.is_err(), "{end:?} at {fails_at}");
+            match schema {
+                1 => not_begun += 1,
+                3 => done += 1,
+                other => panic!("half way, at layout {other}"),
+            }
+            if schema == 1 {
+                drop(database);
+                assert!(rows(&open_on(&disk).unwrap()) == before, "{end:?} at {fails_at}");
+                upgrade::upgrade_by(&open(), 1, &STEPS).unwrap();
+            } else {
+                upgrade::upgrade_by(&database, 3, &STEPS).unwrap();
+                drop(database);
+            }
+            let database = open();
+            assert_eq!(redb_store::schema_of(&database).unwrap(), Some(3));
+            let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
+            let snapshot: &dyn Snapshot = &redb_store::RedbSnapshot { transaction };
+            assert_eq!(snapshot.get(Table::Cursors, b"upgraded").unwrap(), Some(vec![2]));
+            let mut carts = 0;
+            let mut visit = |key: &[u8], row: &[u8]| {
+                assert!(key.starts_with(b"moved") && row[0] == 9, "each row once");
+                carts += 1;
+                ControlFlow::Continue(())
+            };
+            snapshot.scan(Table::Carts, &[], None, Direction::Forward, &mut visit).unwrap();
+            assert_eq!(carts, 3, "{end:?} at {fails_at}");
+        }
+    }
+    assert!(done > 3 && not_begun > 3, "{done} done, {not_begun} not begun");
+}
+
+#[test]
+fn a_copy_on_a_disk_that_is_full_is_an_error_and_the_shop_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RedbStore::open(folder.path(), CACHE).unwrap();
+    store.commit(&[put(1, 0), put(2, 0)]).unwrap();
+    let before = rows(&store);
+    let mut failed = 0;
+    for fails_at in 0..60 {
+        let disk = Arc::new(Mutex::new(Disk::default()));
+        let handle = Handle { disk: Arc::clone(&disk), opened: 0 };
+        let made = Database::builder().set_cache_size(CACHE).create_with_backend(handle).unwrap();
+        disk.lock().unwrap().plan = Some((fails_at, End::Kept));
+        let snapshot = store.snapshot().unwrap();
+        failed += u32::from(copy::copy_into(&*snapshot, made, &mut |_| {}).is_err());
+        store.commit(&[batch(&[Part::Row { name: 1, value: None }])]).unwrap();
+        assert!(rows(&store) == before);
+    }
+    assert!(failed > 5, "{failed}");
 }
 
 #[test]

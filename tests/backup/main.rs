@@ -5,3 +5,4 @@ mod drill;
 mod program;
 mod rows;
 mod settings;
+mod through_time;

@@ -1,7 +1,8 @@
-//! Takes the planned backups, and removes those that need not stay.
+//! Takes the planned backups, removes those that need not stay, and looks for damage.
 //!
 //! A backup is taken while the shop goes on. One that fails is logged, shows in `/readyz`, and is
-//! tried again with the next look.
+//! tried again with the next look. Each backup reads every row and looks at its checksum; where none was
+//! taken for a day, the rows are read through without one.
 
 use super::super::clock::Clock;
 use super::super::engine::Service;
@@ -36,10 +37,8 @@ impl Actor for Keeper {
         myself: ActorRef<()>,
         parts: KeeperParts,
     ) -> Result<KeeperParts, ActorProcessingErr> {
-        if parts.desk.plan().backups.is_some() {
-            myself.cast(())?;
-            myself.send_interval(PAUSE, || ());
-        }
+        myself.cast(())?;
+        myself.send_interval(PAUSE, || ());
         Ok(parts)
     }
 
@@ -57,7 +56,7 @@ impl Actor for Keeper {
 
 fn look(desk: &BackupDesk, clock: &dyn Clock) {
     let taken = match desk.is_due(clock.now()) {
-        Ok(false) => return,
+        Ok(false) => desk.walk(clock.now()).map(|_| None),
         Ok(true) => desk.take_planned(clock.now()),
         Err(error) => Err(error),
     };
@@ -67,6 +66,11 @@ fn look(desk: &BackupDesk, clock: &dyn Clock) {
             tracing::info!(sequence = taken.manifest.sequence, "took the backup {folder}");
         }
         Ok(None) => {}
+        Err(error) if desk.standing().is_damaged => tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "THE DATA ARE DAMAGED: stop the shop, {}",
+            desk.advice()
+        ),
         Err(error) => tracing::error!(
             error = &error as &dyn std::error::Error,
             "THERE IS NO NEW BACKUP: the planned one failed and is tried again"

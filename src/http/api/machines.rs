@@ -57,7 +57,8 @@ struct Readiness {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct StorePart {
-    /// `up`, or `down` while it takes no writes.
+    /// `up`, `down` while it takes no writes, or `damaged` where a stored row is not what was written:
+    /// it is not served, and the log says which backup to go back to.
     #[schema(example = "up")]
     state: &'static str,
     batches_waiting: usize,
@@ -134,7 +135,11 @@ async fn ready(State(app): State<App>) -> Response {
             (false, false) => "not_ready",
         },
         store: StorePart {
-            state: if figures.healthy { "up" } else { "down" },
+            state: match (figures.healthy, figures.keeping.damage_found) {
+                (false, _) => "down",
+                (true, true) => "damaged",
+                (true, false) => "up",
+            },
             batches_waiting: figures.waiting,
             last_event_id: Seq(figures.last_event).to_string(),
         },
