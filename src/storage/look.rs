@@ -237,3 +237,61 @@ impl StorageBackend for Sheet {
         self.locks.query_lock_range(from, to)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::redb_store::{FILE_NAME, RedbStore};
+    use crate::storage::{Batch, Store};
+    use std::fs;
+
+    const CACHE: usize = 1 << 20;
+
+    #[test]
+    fn a_header_that_names_the_commit_before_the_last_is_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = RedbStore::open(folder.path(), CACHE).unwrap();
+        for n in 0..3 {
+            let mut batch = Batch::new();
+            batch.row(Table::Cursors, vec![n], Some(vec![n]));
+            store.commit(&[batch]).unwrap();
+        }
+        drop(store);
+        let path = folder.path().join(FILE_NAME);
+        let mut bytes = fs::read(&path).unwrap();
+        assert_eq!(bytes[FLAGS] & LEFT_BY_A_CRASH, 0, "it was closed well");
+        assert!(look(&path, CACHE).is_ok());
+        bytes[FLAGS] ^= SECOND_IS_PRIMARY;
+        fs::write(&path, &bytes).unwrap();
+        let Err(StoreError::Damaged { detail, .. }) = look(&path, CACHE) else {
+            panic!("it was taken for whole")
+        };
+        assert_eq!(detail, "its header names another commit than the last one");
+    }
+
+    #[test]
+    fn what_is_written_on_the_sheet_is_read_from_it_and_never_from_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let under: Vec<u8> = (0..20_000u32).map(|n| n as u8).collect();
+        fs::write(&path, &under).unwrap();
+        let sheet = Sheet::over(File::open(&path).unwrap()).unwrap();
+        let mut expected = under.clone();
+        for (at, length) in [(0, 1), (4_090, 12), (5_000, 9_000), (19_990, 10)] {
+            let bytes = vec![0xEE; length];
+            sheet.write(at as u64, &bytes).unwrap();
+            expected[at..at + length].copy_from_slice(&bytes);
+        }
+        sheet.set_len(8_192).unwrap();
+        sheet.set_len(24_576).unwrap();
+        expected.truncate(8_192);
+        expected.resize(24_576, 0);
+        for (from, to) in [(0, 24_576), (3, 4_100), (8_000, 20_000)] {
+            let mut read = vec![1; to - from];
+            sheet.read(from as u64, &mut read).unwrap();
+            assert!(read == expected[from..to], "{from} to {to}");
+        }
+        assert!(sheet.read(24_570, &mut [0; 10]).is_err(), "beyond its end");
+        assert!(fs::read(&path).unwrap() == under);
+    }
+}
