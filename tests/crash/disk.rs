@@ -4,7 +4,7 @@ use super::program::Shop;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -178,8 +178,11 @@ impl Journal {
                     disk.folder(&folder).pending.push(Naming::Rename(from, to));
                 } else {
                     let node = disk.folder(&folder).now().get(&from).copied();
+                    // The socket of the shop is no file, and nothing of it is on the disk.
+                    assert!(node.is_some() || to == "mercat.sock", "what is renamed was there");
+                    let Some(node) = node else { return };
                     disk.folder(&folder).pending.push(Naming::Remove(from));
-                    let set = Naming::Set(to, node.expect("what is renamed was there"));
+                    let set = Naming::Set(to, node);
                     disk.folder(&target).pending.push(set);
                 }
             }
@@ -347,6 +350,9 @@ impl Disk {
         for entry in fs::read_dir(folder).expect("a folder") {
             let entry = entry.expect("an entry");
             let name = entry.file_name().into_string().expect("names are UTF-8");
+            if entry.file_type().expect("a kind").is_socket() {
+                continue;
+            }
             let node = if entry.file_type().expect("a kind").is_dir() {
                 self.read(&entry.path(), &place.join(&name));
                 Node::Folder
