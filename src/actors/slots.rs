@@ -261,3 +261,48 @@ impl<E: Entity> Slot<E> {
         }))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::actors::ask::Ask;
+    use crate::actors::sku::{SkuActor, SkuMessage};
+    use crate::domain::stock::StockCommand;
+    use crate::domain::{OrderId, Sku};
+
+    /// Counts the rows that are asked for.
+    struct Counting {
+        directory: Directory,
+        loads: usize,
+    }
+
+    impl Shell for Counting {
+        fn env(&self) -> &Env {
+            panic!("nobody is awake who could take a step")
+        }
+
+        fn flush(&mut self, _: EntityKey, _: &mut Outbox) {}
+
+        fn load(&mut self, _: EntityKey) {
+            self.loads += 1;
+        }
+
+        fn directory(&self) -> &Directory {
+            &self.directory
+        }
+    }
+
+    /// A batch that moves a SKU is on its way when the SKU is asked something.
+    pub(crate) fn a_row_is_read_before_its_batch_is_settled() -> bool {
+        let mut slots = Slots::<SkuActor>::new();
+        let mut shell = Counting { directory: Directory::new(1), loads: 0 };
+        let sku: Sku = "A".parse().unwrap();
+        let handed_over =
+            SkuMessage::HandedOver { order: OrderId::from_bytes([1; 16]), units: None };
+        slots.deliver(&sku, handed_over, &mut shell);
+        let command = StockCommand::SetAvailable { units: 1, reason: "count".into() };
+        let (ask, _answer) = Ask::new(None);
+        slots.deliver(&sku, SkuMessage::Command { command, ask }, &mut shell);
+        shell.loads > 0
+    }
+}

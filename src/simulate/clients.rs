@@ -265,6 +265,11 @@ impl Clients {
                 futures_util::future::join3(one, two, self.cart(who, three)).await;
                 self.check_out(who, cart, errand.token, Some(key)).await
             }
+            Habit::ReusesKey => {
+                let answer = self.check_out(who, cart, errand.token, Some(key)).await;
+                self.borrow_key(who, cart, key).await;
+                answer
+            }
             Habit::Fiddles => {
                 let sku = self.sku(errand.lines[0].0);
                 let ask = || (Some(cart), CartRequest::AddItem { sku: sku.clone(), quantity: 1 });
@@ -295,12 +300,34 @@ impl Clients {
         }
     }
 
+    /// Sends another request under a key that was used: it is refused, whatever became of the first.
+    async fn borrow_key(self: &Rc<Clients>, who: usize, cart: CartId, key: [u8; 16]) {
+        let clients = Rc::clone(self);
+        let refused = self.send(async move |front: Front| {
+            let attempt = Attempt { key, fingerprint: [2; 16] };
+            let now = front.env.now();
+            let is_known = clients.model.borrow().knows(key, now);
+            let turn = turn(&front.keys, &front.desk, &front.env, attempt).await;
+            let is_refused = matches!(turn, Ok(Turn::Reused) | Err(_));
+            if is_known {
+                clients.check(belongs_to_one(cart, is_refused));
+            }
+            is_refused
+        });
+        let refused = refused.await;
+        self.tell(|| format!("{who} uses a key for something else, and is refused: {refused:?}"));
+    }
+
     /// The shopper decides at the bank, and the shop is told to ask there.
     async fn confirm(self: &Rc<Clients>, order: OrderId, yes: bool) {
         let payment = self.model.borrow().orders.get(&order).map(|order| order.payment);
         let Some(payment) = payment else { return };
         let _ = self.bank.complete(payment, yes);
         self.tell(|| format!("the shopper of {order} says {yes} at the bank"));
+        if self.dice.borrow_mut().percent(40) {
+            // Never comes back: the shop has to find out by itself.
+            return;
+        }
         let refreshed =
             self.send(async move |front: Front| front.desk.refresh_payment(order).await);
         let _ = refreshed.await;
@@ -426,6 +453,11 @@ impl Clients {
 
 fn says_what_is_left(sku: &Sku, said: i64, left: i64) -> Checked {
     must!(said == left, "I8", "{said} of {sku} are said to be left, and {left} are");
+    Ok(())
+}
+
+fn belongs_to_one(cart: CartId, is_refused: bool) -> Checked {
+    must!(is_refused, "I4", "the key of {cart} served another request");
     Ok(())
 }
 

@@ -547,6 +547,11 @@ impl Model {
         self.keys.entry(key).or_insert(fresh);
     }
 
+    /// Whether the shop must know this key: it has given an answer under it.
+    pub fn knows(&self, key: [u8; 16], now: Timestamp) -> bool {
+        self.keys.get(&key).is_some_and(|own| own.answer.is_some() && !own.is_old(now))
+    }
+
     /// The step at which a key was first sent.
     pub fn first_step(&self, key: [u8; 16]) -> Option<usize> {
         self.keys.get(&key).map(|book| book.first_step)
@@ -648,6 +653,11 @@ impl Model {
             let next = row.as_ref().and_then(|(_, order)| order.next());
             must!(next.is_none(), "I8", "{id} never came to rest: {next:?} is left of {row:?}");
             must!(order.units != Held::Reserved, "I8", "{id} holds its units beyond its deadline");
+            let is_called_off = order.is_closing || order.is_cancelled;
+            let kept = order.kept();
+            must!(!is_called_off || kept == 0, "I5", "{id} was called off, and {kept} are kept");
+            let is_over = order.is_cancelled || !order.is_closing;
+            must!(is_over, "I3", "{id} was called off and never ended");
             if order.is_online {
                 of.insert(order.payment, (*id, order.kept()));
             }

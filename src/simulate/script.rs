@@ -61,6 +61,8 @@ pub(super) enum Habit {
     Fiddles,
     /// Changes the cart three times at once, and then buys it.
     Hasty,
+    /// Buys the cart under its key, and then something else under the same.
+    ReusesKey,
     /// Without a key, and once.
     Plain,
 }
@@ -158,19 +160,22 @@ impl Script {
     /// What happens in a run of so many steps.
     pub fn of(seed: u64, steps: usize) -> Script {
         let mut dice = Dice::new(seed, 1);
-        let goods = (0..dice.between(1, 4))
+        let theme = Theme::of(seed);
+        // Where memory is lost, many want the last unit.
+        let is_scarce = theme == Theme::Panics;
+        let units: &[u32] = if is_scarce { &[1, 2, 3] } else { &[0, 1, 2, 3, 5, 8, 13, 40, 40] };
+        let goods = (0..dice.between(1, if is_scarce { 1 } else { 4 }))
             .map(|place| Good {
                 sku: format!("SKU-{place}").parse().expect("a SKU"),
                 price: dice.between(0, 40) * 125,
-                units: *dice.pick(&[0, 1, 2, 3, 5, 8, 13, 40, 40]),
+                units: *dice.pick(units),
                 backorder: dice.percent(8),
             })
             .collect::<Vec<Good>>();
         let capture = if dice.percent(75) { CaptureMode::AtOnce } else { CaptureMode::Later };
         let shards = *dice.pick(&[1, 2, 3]);
         // Mostly so little that entities come and go all the time.
-        let entity_bytes = *dice.pick(&[0, 2_000, 20_000, 1 << 20]);
-        let theme = Theme::of(seed);
+        let entity_bytes = *dice.pick(&[0, 0, 2_000, 1 << 20]);
         let mut actions = Vec::new();
         let mut step = 0;
         // Errands begin early enough to be over.
@@ -239,9 +244,10 @@ impl Errand {
             Habit::TwoTabs,
             Habit::Fiddles,
             Habit::Hasty,
+            Habit::ReusesKey,
             Habit::Plain,
         ];
-        let habit = habits[dice.weighted([38, 14, 12, 14, 14, 8].into_iter())];
+        let habit = habits[dice.weighted([34, 14, 12, 14, 14, 6, 6].into_iter())];
         let then = match dice.below(10) {
             0..=2 => Then::Nothing,
             3 | 4 => Then::Cancelled { twice: dice.percent(50) },

@@ -2,21 +2,17 @@
 
 use super::script::Theme;
 use super::{run, story};
-use crate::actors::keys::{Begin, Keys};
-use crate::actors::tests::{checkouts, crashes, obligations};
+use crate::actors::tests::{a_row_is_read_before_its_batch_is_settled, crashes};
 use crate::domain::event::Fact;
 use crate::domain::guard::Guard;
-use crate::domain::order::Attempt;
 use crate::domain::permission::Permission;
 use crate::domain::stock::{Change, Movement, StockEvent};
 use crate::domain::{CartId, OrderId, Sku, Timestamp};
 use crate::http::access::Caller;
 use crate::http::access::rules::Rule;
 use crate::storage::memory::MemoryStore;
-use crate::storage::records::{Answer, Body, KeyRow};
 use crate::storage::{Batch, Store};
 use std::panic::catch_unwind;
-use std::sync::Arc;
 
 const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -65,24 +61,22 @@ fn who_notices(guard: Guard) -> Noticed {
         | Guard::AnswerWhenDurable
         | Guard::AnswerBehindWrite
         | Guard::OneTurn
+        | Guard::OneRequest
         | Guard::CartStandsStill
         | Guard::PriceOfTheMoment
         | Guard::Sweeping
         | Guard::RefundWithinCapture => Simulated(Theme::Calm),
-        Guard::NextVersion | Guard::ForgetAfterFailure => Simulated(Theme::Disks),
-        Guard::Sync | Guard::AnswerWithEffect => Simulated(Theme::Crashes),
-        Guard::SettleBeforeLoad => {
-            Tested(obligations::a_sku_is_loaded_only_when_all_its_batches_are_settled)
-        }
-        Guard::HoldsLapse => Tested(obligations::a_hold_lapses_unless_its_order_is_handed_over),
-        Guard::LateMoneyBack => Tested(checkouts::money_that_comes_after_the_deadline_goes_back),
+        Guard::StockInStore
+        | Guard::NextVersion
+        | Guard::ForgetAfterFailure
+        | Guard::LookAfterDoubt => Simulated(Theme::Disks),
+        Guard::HoldsLapse => Simulated(Theme::Panics),
+        Guard::Sync | Guard::AnswerWithEffect | Guard::LateMoneyBack => Simulated(Theme::Crashes),
         Guard::VoidBeforeEnd => Tested(
             crashes::money_that_is_still_on_its_way_when_the_shop_recovers_is_not_taken_for_nothing,
         ),
-        Guard::LookAfterDoubt => Tried(what_was_done_is_done_again),
-        Guard::StockInStore => Tried(more_is_booked_than_there_is),
+        Guard::SettleBeforeLoad => Tried(a_row_is_read_before_its_batch_is_settled),
         Guard::ReservationOnce => Tried(a_promise_is_taken_back_twice),
-        Guard::OneRequest => Tried(a_key_serves_two_requests),
         Guard::Admission => Tried(a_guest_writes_products),
     }
 }
@@ -137,12 +131,6 @@ fn reserve(order: u8, units: u32) -> Change {
     Change::Reserve { order: OrderId::from_bytes([order; 16]), units, expires_at: NOON }
 }
 
-fn more_is_booked_than_there_is() -> bool {
-    let store = MemoryStore::new();
-    assert!(moved(&store, Change::Adjust { delta: 1 }));
-    moved(&store, reserve(1, 2))
-}
-
 fn a_promise_is_taken_back_twice() -> bool {
     let store = MemoryStore::new();
     assert!(moved(&store, Change::Adjust { delta: 4 }));
@@ -152,29 +140,7 @@ fn a_promise_is_taken_back_twice() -> bool {
     moved(&store, release)
 }
 
-fn a_key_serves_two_requests() -> bool {
-    let keys = Keys::load(Arc::new(MemoryStore::new()), NOON).unwrap();
-    let attempt = |body| Attempt { key: [1; 16], fingerprint: [body; 16] };
-    let _running = keys.begin(attempt(1), NOON).unwrap();
-    !matches!(keys.begin(attempt(2), NOON).unwrap(), Begin::Reused)
-}
-
 fn a_guest_writes_products() -> bool {
     let cart = CartId::new(NOON, [1; 16]);
     Rule::May(Permission::ProductsWrite).admits(&Caller::Cart(cart)).is_ok()
-}
-
-/// A request that was cut off had an effect, of which nobody heard.
-fn what_was_done_is_done_again() -> bool {
-    let store = Arc::new(MemoryStore::new());
-    let keys = Keys::load(store.clone(), NOON).unwrap();
-    let attempt = Attempt { key: [1; 16], fingerprint: [1; 16] };
-    let Begin::Fresh(running) = keys.begin(attempt, NOON).unwrap() else { return false };
-    let body = Body::Plain(b"done".to_vec());
-    let row = Answer { status: 201, headers: vec![], body, fingerprint: [1; 16], at: NOON };
-    let mut batch = Batch::new();
-    batch.answer(running.first_used(), attempt, &KeyRow::Done(row));
-    store.commit(&[batch]).unwrap().remove(0).unwrap();
-    drop(running);
-    matches!(keys.begin(attempt, NOON).unwrap(), Begin::Fresh(_))
 }

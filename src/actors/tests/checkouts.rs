@@ -127,7 +127,7 @@ async fn a_shopper_who_never_acts_loses_the_units_at_the_deadline() {
 }
 
 #[tokio::test]
-pub(crate) async fn money_that_comes_after_the_deadline_goes_back() {
+async fn money_that_comes_after_the_deadline_goes_back() {
     let world = given_stock(&[("A", 5)]);
     let shop = world.open().await;
     let cart = shop.cart(&[("A", 2)]).await;

@@ -4,13 +4,15 @@
 //! set by hand, and a crash is a store and a provider that no longer answer: what runs on in memory
 //! reaches nobody.
 
-pub(crate) mod checkouts;
+mod checkouts;
 pub(crate) mod crashes;
-pub(crate) mod obligations;
+mod obligations;
 mod privacy;
 mod random;
 mod retries;
 mod supervision;
+
+pub(crate) use super::slots::tests::a_row_is_read_before_its_batch_is_settled;
 
 use super::accounts::SessionSettings;
 use super::ask::{Keyed, Refusal, Render, RenderedAnswer};

@@ -41,7 +41,7 @@ async fn the_last_unit_is_promised_once_though_the_sku_panics_in_between() {
 }
 
 #[tokio::test]
-pub(crate) async fn a_sku_is_loaded_only_when_all_its_batches_are_settled() {
+async fn a_sku_is_loaded_only_when_all_its_batches_are_settled() {
     // The store alone would refuse the second order too; here is seen that it is not asked.
     let world = given_stock(&[("A", 5)]);
     let shop = world.open().await;
@@ -151,7 +151,7 @@ async fn a_count_built_on_a_failed_one_is_not_answered_as_done() {
 }
 
 #[tokio::test]
-pub(crate) async fn a_hold_lapses_unless_its_order_is_handed_over() {
+async fn a_hold_lapses_unless_its_order_is_handed_over() {
     let world = given_stock(&[("A", 1)]);
     let shop = world.open().await;
     let nobody = OrderId::from_bytes([9; 16]);
