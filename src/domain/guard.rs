@@ -49,13 +49,11 @@ pub enum Guard {
     LateMoneyBack,
     /// No more goes back than came (I5).
     RefundWithinCapture,
-    /// Nobody comes in whom the table does not name (access).
-    Admission,
 }
 
 impl Guard {
     #[cfg(test)]
-    pub const ALL: [Guard; 22] = [
+    pub const ALL: [Guard; 21] = [
         Guard::StockInActor,
         Guard::StockInStore,
         Guard::ReservationOnce,
@@ -77,7 +75,6 @@ impl Guard {
         Guard::VoidBeforeEnd,
         Guard::LateMoneyBack,
         Guard::RefundWithinCapture,
-        Guard::Admission,
     ];
 
     /// Whether it stands.

@@ -5,11 +5,8 @@ use super::{run, story};
 use crate::actors::tests::{a_row_is_read_before_its_batch_is_settled, crashes};
 use crate::domain::event::Fact;
 use crate::domain::guard::Guard;
-use crate::domain::permission::Permission;
 use crate::domain::stock::{Change, Movement, StockEvent};
-use crate::domain::{CartId, OrderId, Sku, Timestamp};
-use crate::http::access::Caller;
-use crate::http::access::rules::Rule;
+use crate::domain::{OrderId, Sku, Timestamp};
 use crate::storage::memory::MemoryStore;
 use crate::storage::{Batch, Store};
 use std::panic::catch_unwind;
@@ -77,7 +74,6 @@ fn who_notices(guard: Guard) -> Noticed {
         ),
         Guard::SettleBeforeLoad => Tried(a_row_is_read_before_its_batch_is_settled),
         Guard::ReservationOnce => Tried(a_promise_is_taken_back_twice),
-        Guard::Admission => Tried(a_guest_writes_products),
     }
 }
 
@@ -138,9 +134,4 @@ fn a_promise_is_taken_back_twice() -> bool {
     let release = Change::Release { order: OrderId::from_bytes([1; 16]), units: 1 };
     assert!(moved(&store, release.clone()));
     moved(&store, release)
-}
-
-fn a_guest_writes_products() -> bool {
-    let cart = CartId::new(NOON, [1; 16]);
-    Rule::May(Permission::ProductsWrite).admits(&Caller::Cart(cart)).is_ok()
 }
