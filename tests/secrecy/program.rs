@@ -186,6 +186,10 @@ pub fn found_below(folder: &Path, texts: &[String]) -> Vec<String> {
             found.extend(found_below(&path, texts));
             continue;
         }
+        // The door for backups is no file.
+        if !path.is_file() {
+            continue;
+        }
         let bytes = fs::read(&path).expect("a readable file").to_ascii_lowercase();
         let there = texts.iter().filter(|text| holds(&bytes, text.to_ascii_lowercase().as_bytes()));
         found.extend(there.map(|text| format!("{text} in {}", path.display())));
