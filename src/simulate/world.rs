@@ -384,6 +384,22 @@ impl World {
         life && self.tasks.ready() == 0 && self.loading.is_empty() && self.post.letters.is_empty()
     }
 
+    /// What keeps the shop from resting.
+    fn under_way(&mut self) -> String {
+        let (ready, clients) = (self.tasks.ready(), self.tasks.clients());
+        let (letters, loads) = (self.post.letters.len(), self.loading.len());
+        let Some(life) = &mut self.life else { return "it does not start".into() };
+        let queues: Vec<usize> = life.shards.iter().map(|seat| seat.queue.len()).collect();
+        let seated: Vec<bool> = life.shards.iter().map(|seat| seat.state.is_some()).collect();
+        format!(
+            "{clients} clients, {ready} tasks could go on, {} groups to be told, {} batches, messages {queues:?} \
+             for shards {seated:?}, {letters} letters, {loads} rows, the store is shut: {}",
+            life.settled.len(),
+            life.front.committer.waiting(),
+            life.hand.is_shut()
+        )
+    }
+
     fn pass(&mut self, span: Span) {
         self.elapsed += span.as_millis();
         self.clock.time.set(self.clock.time.now().plus(span));
@@ -581,7 +597,8 @@ impl World {
             let mut still = 0;
             while still < 40 {
                 let steps = self.steps - begun;
-                must!(steps < REST_WITHIN, "I8", "the shop never comes to rest");
+                let under_way = if steps < REST_WITHIN { String::new() } else { self.under_way() };
+                must!(steps < REST_WITHIN, "I8", "the shop never comes to rest: {under_way}");
                 self.step(false)?;
                 let is_still = self.is_idle() && self.tasks.clients() == 0;
                 still = if is_still { still + 1 } else { 0 };
