@@ -17,7 +17,7 @@
 //! secrets are sealed with. A person who was erased has no key in later backups; in earlier ones it
 //! is still there, sealed with the shop's key, and goes with them.
 //!
-//! [`segments`] has the archive: what each batch wrote since, by which [`restore`] brings a backup
+//! [`segments`] has the archive: what each batch wrote since, by which [`restore()`] brings a backup
 //! further, to a moment of choice.
 
 mod check;
