@@ -48,7 +48,7 @@ const PASSWORD: &str = "correct horse battery staple";
 const LATE: Duration = Duration::from_millis(200);
 
 /// How long something that happens in the background is waited for, in steps of [`PAUSE`].
-const TRIES: usize = 200;
+const TRIES: usize = 1_200;
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub struct TestShop {
