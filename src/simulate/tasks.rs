@@ -4,9 +4,11 @@ use futures_util::future::LocalBoxFuture;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
+use tokio::task::unconstrained;
 
 /// Whose task it is: one of the shop's ends when the shop does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +78,9 @@ impl Tasks {
         let Some(task) = task else { return };
         let Some((_, future)) = self.tasks.get_mut(&task) else { return };
         let waker = Waker::from(Arc::new(Bell { task, ready: Arc::clone(&self.ready) }));
-        if let Poll::Ready(()) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+        // On a thread of tokio's, its budget for one task would be that of all of these.
+        let polled = pin!(unconstrained(future)).poll(&mut Context::from_waker(&waker));
+        if polled.is_ready() {
             self.tasks.remove(&task);
         }
     }
