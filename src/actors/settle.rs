@@ -10,9 +10,10 @@ use super::directory::Directory;
 use super::entity::Settlement;
 use super::shard::{Answered, Receipt, ShardMessage};
 use crate::domain::event::EntityKey;
-use crate::storage::Settled;
+use crate::storage::{Batch, Committer, Settled};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// What the committer hands back with a batch.
 pub struct Ticket {
@@ -26,6 +27,16 @@ impl Ticket {
     pub fn of_service(reply: Reply) -> Ticket {
         Ticket { owner: None, reply: Some(reply) }
     }
+}
+
+/// Hands a service's batch over; says, once it is settled, whether it is durable.
+pub(super) async fn make_durable(committer: &Committer<Ticket>, batch: Batch) -> bool {
+    let (done, settled) = oneshot::channel();
+    let reply = Reply::new(move |outcome| {
+        let _ = done.send(outcome.is_ok());
+    });
+    committer.submit(batch, Ticket::of_service(reply));
+    settled.await.unwrap_or(false)
 }
 
 /// Whether an entity of this kind lives in a shard; others belong to services.

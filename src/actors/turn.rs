@@ -4,16 +4,15 @@
 //! An order can owe an answer that nobody waits for any more: its actor lost its memory, and with it
 //! those who asked. A retry tells it to go on, as the recovery after a start does.
 
-use super::ask::{AskResult, Keyed, Refusal, Render, RenderedAnswer, Reply};
+use super::ask::{AskResult, Keyed, Refusal, Render, RenderedAnswer};
 use super::desk::Desk;
 use super::engine::barrier;
 use super::env::Env;
 use super::keys::{Begin, Keys, Running};
-use super::settle::Ticket;
+use super::settle::{Ticket, make_durable};
 use crate::domain::order::Attempt;
 use crate::storage::records::Answer;
 use crate::storage::{Batch, Committer, StoreError};
-use tokio::sync::oneshot;
 
 /// What came of waiting.
 pub enum Turn {
@@ -90,12 +89,7 @@ async fn keep(
     let row = answer.kept(attempt, env.now(), &env.vault);
     let mut batch = Batch::new();
     batch.answer(running.first_used(), attempt, &row);
-    let (done, settled) = oneshot::channel();
-    let reply = Reply::new(move |outcome| {
-        let _ = done.send(outcome.is_ok());
-    });
-    committer.submit(batch, Ticket::of_service(reply));
-    settled.await.unwrap_or(false)
+    make_durable(committer, batch).await
 }
 
 /// Ends a turn that got no answer. What was handed over under its key is settled first, so that the

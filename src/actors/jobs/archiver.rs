@@ -3,14 +3,12 @@
 //! Entries are durable over there before they are removed here, so a crash anywhere loses none. Where
 //! the folder cannot be written they wait in the data file, which grows by them.
 
-use super::super::ask::Reply;
 use super::super::engine::Service;
-use super::super::settle::Ticket;
+use super::super::settle::{Ticket, make_durable};
 use crate::backup::{BackupDesk, BackupError};
 use crate::storage::{Committer, StoreError};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 struct Archiver;
 
@@ -73,12 +71,7 @@ impl ArchiverParts {
             let Some(batch) = moved.unwrap_or(Err(StoreError::Stopped.into()))? else {
                 return Ok(());
             };
-            let (done, settled) = oneshot::channel();
-            let reply = Reply::new(move |outcome| {
-                let _ = done.send(outcome.is_ok());
-            });
-            self.committer.submit(batch, Ticket::of_service(reply));
-            if !settled.await.unwrap_or(false) {
+            if !make_durable(&self.committer, batch).await {
                 return Err(StoreError::Stopped.into());
             }
         }

@@ -1,15 +1,13 @@
 //! Takes away idempotency answers that are older than their 24 hours.
 
-use super::super::ask::Reply;
 use super::super::clock::Clock;
 use super::super::engine::Service;
 use super::super::keys::Keys;
-use super::super::settle::Ticket;
+use super::super::settle::{Ticket, make_durable};
 use crate::storage::{Committer, StoreError};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 struct Janitor;
 
@@ -69,12 +67,7 @@ impl JanitorParts {
             if batch.is_empty() {
                 return Ok(());
             }
-            let (done, settled) = oneshot::channel();
-            let reply = Reply::new(move |outcome| {
-                let _ = done.send(outcome.is_ok());
-            });
-            self.committer.submit(batch, Ticket::of_service(reply));
-            if !settled.await.unwrap_or(false) {
+            if !make_durable(&self.committer, batch).await {
                 return Err(StoreError::Stopped);
             }
         }
