@@ -2,6 +2,7 @@
 
 pub mod actors;
 pub mod backup;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod domain;

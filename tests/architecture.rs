@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each part and the parts it may name.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     // Calls of it are in builds with debug assertions alone.
     ("failpoints", &[]),
@@ -54,6 +54,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
         ],
     ),
     ("simulate", &["actors", "storage", "secrets", "payments", "verify", "domain"]),
+    ("bench", &["verify", "config", "actors", "imports", "search", "secrets", "storage", "domain"]),
     ("telemetry", &[]),
     // The answers under idempotency keys are stored as they are sent: `http` names the stored form.
     (
@@ -90,6 +91,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "imports",
             "verify",
             "simulate",
+            "bench",
             "telemetry",
             "failpoints",
             "domain",
