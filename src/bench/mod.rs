@@ -4,4 +4,6 @@
 //! whether the books agreed afterwards. All of it is one [`report::Report`], which the terminal's
 //! table, the JSON file, the HTML page and `mercat bench compare` read alike.
 
+pub mod limits;
+pub mod machine;
 pub mod report;

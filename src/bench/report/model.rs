@@ -312,7 +312,7 @@ pub struct Finding {
 /// Something that no shop on this machine can be faster than, or a part of it alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limit {
-    /// What [`Share`]s name it by: `fsync`, `static-1830`.
+    /// What [`Share`]s name it by: `fsync`, `static-1830-64`.
     pub id: String,
     /// For people: `bare HTTP server, 1,830 bytes`.
     pub name: String,
@@ -324,6 +324,9 @@ pub struct Limit {
     pub unit: String,
     /// How many asked at once.
     pub connections: u32,
+    /// Where it was asked by HTTP.
+    #[serde(default)]
+    pub http: Option<Http>,
     /// Of an answer's body or a row, where it has one.
     #[serde(default)]
     pub bytes: Option<u64>,
@@ -337,7 +340,7 @@ pub struct Share {
     /// The whole run where it is absent.
     #[serde(default)]
     pub operation: Option<String>,
-    /// A [`Limit::id`].
+    /// A [`Limit::id`], or `mix`: each kind of request by its own limit.
     pub limit: String,
     /// 0.7 is seven tenths of it.
     pub share: f64,
@@ -443,6 +446,7 @@ pub(crate) mod sample {
                 rate: 20_000.0,
                 unit: "requests".into(),
                 connections: 64,
+                http: Some(Http::One),
                 bytes: Some(1_500),
                 latency: Some(latency(3_000)),
             }],
