@@ -3,7 +3,12 @@
 //! [`model`] is the data; every way of showing it reads that and nothing else, so a JSON file kept
 //! from last year still makes a page, and two of them can be compared.
 
+pub mod compare;
+pub mod html;
 pub mod model;
+mod pictures;
+mod plot;
+pub mod words;
 
 pub use model::{
     Finding, Http, Latency, Limit, Load, Machine, Mark, Operation, Outcomes, Report, Run, Second,
