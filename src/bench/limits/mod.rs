@@ -109,7 +109,7 @@ impl Plan {
         for run in runs {
             let Load::Closed { connections } = run.load else { continue };
             let way = Way::from(run.http);
-            for operation in &run.operations {
+            for operation in shares::used(run) {
                 match shares::answer_of(operation) {
                     _ if operation.durable => {
                         plan.durable.insert((connections, way));

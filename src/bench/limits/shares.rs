@@ -43,6 +43,15 @@ pub(super) fn answer_of(operation: &Operation) -> Option<u64> {
     operation.answer_bytes.filter(|bytes| *bytes > 0)
 }
 
+/// Kinds of requests that a run is about: those that were hardly sent are left out, such as carts
+/// that a sale ran short of.
+pub(super) fn used(run: &Run) -> impl Iterator<Item = &Operation> {
+    const HARDLY: f64 = 0.01;
+    let all: u64 = run.operations.iter().map(|operation| operation.outcomes.sent()).sum();
+    let few = all as f64 * HARDLY;
+    run.operations.iter().filter(move |operation| operation.outcomes.sent() as f64 > few)
+}
+
 /// Writes every run's shares of the report's limits.
 pub fn fill(report: &mut Report) {
     let limits = &report.limits;
@@ -67,7 +76,8 @@ fn of(run: &Run, limits: &[Limit]) -> Vec<Share> {
         Some((find(&static_id(bytes, connections, run.http))?, wanted))
     };
     let mut shares = vec![];
-    match &*run.operations {
+    let operations: Vec<&Operation> = used(run).collect();
+    match &*operations {
         [] => {}
         [operation] => shares.extend(own(operation).map(|(limit, wanted)| Share {
             operation: Some(operation.name.clone()),
@@ -86,7 +96,7 @@ fn of(run: &Run, limits: &[Limit]) -> Vec<Share> {
             }));
         }
     }
-    for operation in run.operations.iter().filter(|operation| operation.durable) {
+    for operation in operations.iter().filter(|operation| operation.durable) {
         for id in [format!("store-{connections}"), format!("mailbox-{connections}"), "fsync".into()]
         {
             shares.extend(find(&id).map(|limit| Share {
@@ -119,6 +129,18 @@ mod tests {
         assert_eq!(found, [("pipeline-64", 0.45), ("fsync", 2.0)]);
         assert_eq!(shares[0].is_reached(), Some(false));
         assert_eq!(shares[1].is_reached(), None);
+    }
+
+    #[test]
+    fn a_kind_that_was_hardly_sent_makes_no_mix() {
+        let mut run = sample::run("flash-sale", 9_000.0, 6_000);
+        let mut carts = sample::run("flash-sale", 10.0, 6_000).operations.remove(0);
+        carts.name = "create cart".into();
+        run.operations.push(carts);
+        let shares = of(&run, &[limit("pipeline-64", 20_000.0)]);
+        assert_eq!((&*shares[0].limit, shares.len()), ("pipeline-64", 1));
+        run.operations[1].outcomes.ok = run.operations[0].outcomes.ok;
+        assert_eq!(of(&run, &[limit("pipeline-64", 20_000.0)])[0].limit, MIX);
     }
 
     #[test]

@@ -83,8 +83,9 @@ fn over_time(title: &'static str, about: String, columns: &[Span], run: &Run) ->
     let (from, to) = (columns[0].from, columns[columns.len() - 1].to);
     let scale = Scale::between(from, to);
     plot.x = seconds(from, to);
-    let marks = run.marks.iter().filter(|mark| (from..=to).contains(&mark.at));
-    plot.marks = marks.map(|mark| tick(scale.place(mark.at), mark.what.clone())).collect();
+    for mark in run.marks.iter().filter(|mark| (from..=to).contains(&mark.at)) {
+        plot.mark(scale.place(mark.at), mark.what.clone());
+    }
     (plot, scale)
 }
 
@@ -292,9 +293,10 @@ mod tests {
     fn marks_stand_where_they_happened() {
         let mut run = sample::run("drop", 134.0, 900);
         let mark = |at, what: &str| Mark { at, what: what.into() };
-        run.marks = vec![mark(6.0, "sold out"), mark(99.0, "after the end")];
+        run.marks = vec![mark(6.0, "sold out"), mark(12.0, "end"), mark(99.0, "after the end")];
         let plots = of(&run);
-        let marks: Vec<_> = plots[0].marks.iter().map(|mark| (&*mark.name, &*mark.place)).collect();
-        assert_eq!(marks, [("sold out", "50")]);
+        let marks = plots[0].marks.iter().map(|mark| (&*mark.name, &*mark.place, mark.side));
+        let marks: Vec<_> = marks.collect();
+        assert_eq!(marks, [("sold out", "50", "after"), ("end", "100", "before")]);
     }
 }

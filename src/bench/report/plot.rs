@@ -17,7 +17,7 @@ pub struct Plot {
     pub x: Vec<Tick>,
     pub y: Vec<Tick>,
     pub shapes: Vec<Shape>,
-    pub marks: Vec<Tick>,
+    pub marks: Vec<Marking>,
     /// What a pointer is told.
     pub columns: Vec<Column>,
 }
@@ -32,6 +32,14 @@ pub struct Key {
 pub struct Tick {
     pub place: String,
     pub name: String,
+}
+
+/// A line across the plot at something that happened.
+pub struct Marking {
+    pub place: String,
+    pub name: String,
+    /// On which side of the line its name has room.
+    pub side: &'static str,
 }
 
 pub struct Shape {
@@ -64,6 +72,12 @@ impl Plot {
     pub fn area(&mut self, class: &'static str, name: &str, points: &[(f64, Option<f64>)]) {
         self.shapes.push(Shape { class: format!("area {class}"), path: path(points, Fill::Below) });
         self.line(class, name, points);
+    }
+
+    pub fn mark(&mut self, place: f64, name: String) {
+        let side = if place > 0.6 { "before" } else { "after" };
+        let Tick { place, name } = tick(place, name);
+        self.marks.push(Marking { place, name, side });
     }
 
     pub fn column(&mut self, from: f64, to: f64, title: String) {
