@@ -13,6 +13,7 @@ mod import;
 mod key;
 mod verify;
 mod simulate;
+mod bench;
 
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -73,6 +74,8 @@ enum Command {
     },
     /// Play shops in which everything goes wrong, and look for a broken promise
     Simulate(SimulateArgs),
+    /// Measure how fast a shop is on this machine, and whether it stays right meanwhile
+    Bench(Box<bench::BenchArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -222,6 +225,7 @@ pub fn run() -> ExitCode {
             Command::Restore(args) => backup::restore_one(&args),
             Command::Verify { data } => verify::run(&data.data),
             Command::Simulate(args) => simulate::run_all(&args),
+            Command::Bench(args) => bench::bench(*args).await,
         }
     });
     runtime.shutdown_background();

@@ -1,0 +1,347 @@
+//! Threads, connections and clocks of one load, from its beginning to its last answer.
+
+use super::arrivals::Arrivals;
+use super::recorder::Recorder;
+use super::visitor::Visitor;
+use super::wire::{Target, Wire};
+use crate::bench::ledger::Ledger;
+use crate::bench::scenarios::Scenario;
+use futures_util::future::join_all;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// Arrivals are handed out no more often than this: closer ones go together.
+const FINEST: Duration = Duration::from_micros(100);
+
+/// How long a connection that was turned away waits where nothing else sets the pace.
+const AFTER_SHED: Duration = Duration::from_millis(5);
+
+/// How long a second is.
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("a connection to {address} cannot be opened")]
+    Connect { address: std::net::SocketAddr, source: io::Error },
+    #[error("a thread of the load generator cannot be started")]
+    Thread(#[source] io::Error),
+    #[error("the load generator itself failed")]
+    Panicked,
+}
+
+/// How a load is driven.
+#[derive(Clone, Copy, Debug)]
+pub struct Drive {
+    pub connections: usize,
+    /// At once over each connection; 1 in HTTP/1.1.
+    pub streams: usize,
+    pub threads: usize,
+    pub warm_up: Duration,
+    pub duration: Duration,
+    /// Journeys that are done in all, where their number rather than the time is the end.
+    pub journeys: Option<u64>,
+    pub seed: u64,
+    /// Whether latencies of open-loop load count from the moment when a journey was due. They do,
+    /// unless more is sent on purpose than this generator can.
+    pub counts_from_due: bool,
+}
+
+/// What was noted in one second by all threads, or in the warm-up (0) or behind the end (the last).
+pub struct Slice {
+    pub index: usize,
+    pub recorder: Recorder,
+    /// How long it was.
+    pub took: Duration,
+}
+
+/// A load that is over.
+pub struct Driven {
+    pub ledger: Ledger,
+    /// Journeys that were due and never begun, since every connection was busy until the end.
+    pub unsent: u64,
+    /// How many journeys were due in each slice, where a clock said so.
+    pub intended: Option<BTreeMap<usize, u64>>,
+}
+
+/// Journeys that are due, for the connections of one thread.
+struct Queue {
+    due: Mutex<VecDeque<(u64, Instant)>>,
+    ready: Semaphore,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(u64, Instant)>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn next(&self) -> Option<(u64, Instant)> {
+        self.ready.acquire().await.ok()?.forget();
+        self.lock().pop_front()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Times {
+    begin: Instant,
+    measured: Instant,
+    end: Instant,
+}
+
+struct Lane {
+    target: Arc<Target>,
+    scenario: Arc<Scenario>,
+    drive: Drive,
+    queue: Option<Arc<Queue>>,
+    numbers: Arc<AtomicU64>,
+    slices: mpsc::UnboundedSender<Slice>,
+}
+
+/// Drives `scenario` at the shop; with `arrivals` open loop, else closed. Each slice is handed to
+/// `watch` when all threads have told theirs.
+pub async fn drive(
+    target: &Target,
+    drive: Drive,
+    arrivals: Option<Arrivals>,
+    scenario: &Arc<Scenario>,
+    mut watch: impl FnMut(Slice),
+) -> Result<Driven, LoadError> {
+    let target = Arc::new(target.clone());
+    let threads = drive.threads.clamp(1, drive.connections.max(1));
+    let (say, mut heard) = mpsc::unbounded_channel();
+    let numbers = Arc::new(AtomicU64::new(0));
+    let mut lanes = Vec::new();
+    for index in 0..threads {
+        // Each connection belongs to one thread.
+        let share = drive.connections / threads + usize::from(index < drive.connections % threads);
+        let queue = arrivals
+            .is_some()
+            .then(|| Arc::new(Queue { due: Mutex::default(), ready: Semaphore::new(0) }));
+        let lane = Lane {
+            target: Arc::clone(&target),
+            scenario: Arc::clone(scenario),
+            drive: Drive { connections: share, ..drive },
+            queue: queue.clone(),
+            numbers: Arc::clone(&numbers),
+            slices: say.clone(),
+        };
+        let (is_ready, ready) = oneshot::channel();
+        let (start, started) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let thread = thread::Builder::new().name(format!("load-{index}"));
+        let spawned = thread.spawn(move || {
+            let _ = end.send(run_lane(lane, is_ready, started));
+        });
+        spawned.map_err(LoadError::Thread)?;
+        lanes.push((ready, start, ended, queue));
+    }
+    drop(say);
+    let (mut starts, mut ends, mut queues) = (vec![], vec![], vec![]);
+    for (ready, start, ended, queue) in lanes {
+        let opened = ready.await.map_err(|_| LoadError::Panicked)?;
+        opened.map_err(|source| LoadError::Connect { address: target.address, source })?;
+        starts.push(start);
+        ends.push(ended);
+        queues.extend(queue);
+    }
+    let begin = Instant::now() + Duration::from_millis(5);
+    let measured = begin + drive.warm_up;
+    let times = Times { begin, measured, end: measured + drive.duration };
+    for start in starts {
+        let _ = start.send(times);
+    }
+    let mut paced = None;
+    if let Some(arrivals) = arrivals {
+        let (tell, told) = oneshot::channel();
+        let pacer = thread::Builder::new().name("pacer".into());
+        let spawned = pacer.spawn(move || {
+            let _ = tell.send(pace(arrivals, times, &queues, &numbers));
+        });
+        spawned.map_err(LoadError::Thread)?;
+        paced = Some(told);
+    }
+    let mut open: BTreeMap<usize, (usize, Slice)> = BTreeMap::new();
+    while let Some(slice) = heard.recv().await {
+        let index = slice.index;
+        let (told, sum) = match open.remove(&index) {
+            None => (1, slice),
+            Some((told, mut sum)) => {
+                sum.recorder.add(&slice.recorder);
+                sum.took = sum.took.max(slice.took);
+                (told + 1, sum)
+            }
+        };
+        if told == threads {
+            watch(sum);
+        } else {
+            open.insert(index, (told, sum));
+        }
+    }
+    let mut driven = Driven { ledger: Ledger::default(), unsent: 0, intended: None };
+    if let Some(told) = paced {
+        driven.intended = Some(told.await.map_err(|_| LoadError::Panicked)?);
+    }
+    for ended in ends {
+        let (ledger, unsent) = ended.await.map_err(|_| LoadError::Panicked)?;
+        driven.ledger.take(ledger);
+        driven.unsent += unsent;
+    }
+    Ok(driven)
+}
+
+/// Hands journeys to the threads when they are due, one after the other; in a thread of its own, since
+/// the timers of the runtime know no less than a millisecond. Gives how many were due in each slice.
+fn pace(
+    arrivals: Arrivals,
+    times: Times,
+    queues: &[Arc<Queue>],
+    numbers: &AtomicU64,
+) -> BTreeMap<usize, u64> {
+    let mut given = vec![0; queues.len()];
+    let mut intended: BTreeMap<usize, u64> = BTreeMap::new();
+    for offset in arrivals {
+        let due = times.begin + offset;
+        let now = Instant::now();
+        if due > now {
+            for (queue, given) in queues.iter().zip(&mut given) {
+                queue.ready.add_permits(std::mem::take(given));
+            }
+            thread::sleep((due - now).max(FINEST));
+        }
+        let number = numbers.fetch_add(1, Ordering::Relaxed);
+        let lane = number as usize % queues.len();
+        queues[lane].lock().push_back((number, due));
+        given[lane] += 1;
+        let second = match due.checked_duration_since(times.measured) {
+            None => 0,
+            Some(since) => 1 + since.as_secs() as usize,
+        };
+        *intended.entry(second).or_default() += 1;
+    }
+    for (queue, given) in queues.iter().zip(given) {
+        queue.ready.add_permits(given);
+    }
+    // What is not begun at the end was not begun in time.
+    thread::sleep(times.end.saturating_duration_since(Instant::now()));
+    queues.iter().for_each(|queue| queue.ready.close());
+    intended
+}
+
+/// One thread's part: its connections, all on a runtime of its own.
+fn run_lane(
+    lane: Lane,
+    is_ready: oneshot::Sender<io::Result<()>>,
+    started: oneshot::Receiver<Times>,
+) -> (Ledger, u64) {
+    let nothing = (Ledger::default(), 0);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = is_ready.send(Err(error));
+            return nothing;
+        }
+    };
+    runtime.block_on(async move {
+        let recorder = Arc::new(Mutex::new(Recorder::new(lane.scenario.kinds().len())));
+        let mut visitors = Vec::new();
+        for _ in 0..lane.drive.connections {
+            for wire in Wire::several(&lane.target, lane.drive.streams.max(1)) {
+                let (kinds, recorder) = (lane.scenario.kinds(), Arc::clone(&recorder));
+                let Drive { seed, counts_from_due, .. } = lane.drive;
+                let mut visitor = Visitor::new(wire, kinds, recorder, seed, counts_from_due);
+                if let Err(error) = visitor.open().await {
+                    let _ = is_ready.send(Err(error));
+                    return nothing;
+                }
+                visitors.push(visitor);
+            }
+        }
+        let _ = is_ready.send(Ok(()));
+        let Ok(times) = started.await else { return nothing };
+        let lane = Arc::new(lane);
+        let ticker = tokio::spawn(tick(Arc::clone(&lane), Arc::clone(&recorder), times));
+        let workers: Vec<_> = visitors
+            .into_iter()
+            .map(|visitor| tokio::spawn(work(visitor, Arc::clone(&lane), times)))
+            .collect();
+        let mut ledger = Ledger::default();
+        for worker in join_all(workers).await.into_iter().flatten() {
+            ledger.take(worker);
+        }
+        if lane.drive.journeys.is_some() {
+            ticker.abort();
+        }
+        let last = ticker.await.unwrap_or(usize::MAX - 1);
+        let unsent = unsent(&lane, &recorder, times);
+        lane.tell(last + 1, &recorder, Duration::ZERO);
+        (ledger, unsent)
+    })
+}
+
+/// One connection: journey after journey until the end.
+async fn work(mut visitor: Visitor, lane: Arc<Lane>, times: Times) -> Ledger {
+    tokio::time::sleep_until(times.begin.into()).await;
+    match &lane.queue {
+        Some(queue) => {
+            while let Some((number, due)) = queue.next().await {
+                visitor.begin(number, Some(due));
+                lane.scenario.visit(&mut visitor).await;
+            }
+        }
+        None => {
+            while Instant::now() < times.end {
+                let number = lane.numbers.fetch_add(1, Ordering::Relaxed);
+                if lane.drive.journeys.is_some_and(|journeys| number >= journeys) {
+                    break;
+                }
+                visitor.begin(number, None);
+                lane.scenario.visit(&mut visitor).await;
+                if visitor.was_shed {
+                    tokio::time::sleep(AFTER_SHED).await;
+                }
+            }
+        }
+    }
+    visitor.ledger
+}
+
+/// Tells what each second was like; gives the number of the last one.
+async fn tick(lane: Arc<Lane>, recorder: Arc<Mutex<Recorder>>, times: Times) -> usize {
+    let (mut index, mut last, mut next) = (0, times.begin, times.measured);
+    loop {
+        tokio::time::sleep_until(next.into()).await;
+        let now = Instant::now();
+        lane.tell(index, &recorder, now.saturating_duration_since(last));
+        if next >= times.end {
+            return index;
+        }
+        (index, last, next) = (index + 1, now, (next + SECOND).min(times.end));
+    }
+}
+
+/// What was due and never begun waits to this moment at least, and its time counts.
+fn unsent(lane: &Lane, recorder: &Mutex<Recorder>, times: Times) -> u64 {
+    let Some(queue) = &lane.queue else { return 0 };
+    let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+    let left = std::mem::take(&mut *queue.lock());
+    if lane.drive.counts_from_due {
+        for (_, due) in &left {
+            let waited = times.end.saturating_duration_since(*due).as_micros();
+            recorder.tallies[0].unsent(u64::try_from(waited).unwrap_or(u64::MAX));
+        }
+    }
+    left.len() as u64
+}
+
+impl Lane {
+    fn tell(&self, index: usize, recorder: &Mutex<Recorder>, took: Duration) {
+        let fresh = Recorder::new(self.scenario.kinds().len());
+        let mut own = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        let recorder = std::mem::replace(&mut *own, fresh);
+        let _ = self.slices.send(Slice { index, recorder, took });
+    }
+}
