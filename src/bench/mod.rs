@@ -9,7 +9,7 @@
 
 pub mod books;
 mod clerk;
-mod fill;
+pub mod fill;
 mod goods;
 mod inspect;
 mod ledger;
@@ -101,10 +101,11 @@ pub async fn run(plan: &Plan, command: String, progress: &Progress) -> Result<Re
     if plan.limits {
         let below = folder.unwrap_or_else(std::env::temp_dir);
         let duration = plan.duration().min(Duration::from_secs(5));
+        let threads = plan.threads;
         let told = |what: &str| Progress::new(false).tell(&format!("  limit: {what}"));
         let measured = tokio::task::spawn_blocking(move || {
-            limits::measure(&mut report, &below, duration, &limits::ask, &mut { told })
-                .map(|()| report)
+            let asking = limits::asking(threads);
+            limits::measure(&mut report, &below, duration, &asking, &mut { told }).map(|()| report)
         });
         report = measured.await.map_err(|_| BenchError::Panicked)??;
     }

@@ -1,16 +1,21 @@
 //! `mercat bench`: how fast a shop is on this machine, and whether it stayed right meanwhile.
 
 use crate::bench::plan::{Payment, Plan, Subject, Where};
-use crate::bench::report::Http;
+use crate::bench::report::compare::Comparison;
+use crate::bench::report::{Http, Report, html};
 use crate::bench::{Progress, Staff, machine, run, table};
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{Args, Subcommand};
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct BenchArgs {
+    #[command(subcommand)]
+    instead: Option<Instead>,
     /// What visitors do
     #[arg(value_enum, default_value = "checkout")]
     scenario: Subject,
@@ -88,6 +93,26 @@ pub(super) struct BenchArgs {
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the report as one HTML page, with plots
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+/// What is done with reports instead of making one.
+#[derive(Debug, Subcommand)]
+enum Instead {
+    /// Hold two reports against each other, and say which differences are beyond noise
+    Compare {
+        /// A report of an earlier run, as --json wrote it
+        #[arg(value_name = "A.json")]
+        a: PathBuf,
+        /// The later one
+        #[arg(value_name = "B.json")]
+        b: PathBuf,
+        /// Fail where B is slower beyond noise, or wrong
+        #[arg(long)]
+        strict: bool,
+    },
 }
 
 impl BenchArgs {
@@ -173,6 +198,9 @@ fn authority(url: &str) -> anyhow::Result<String> {
 }
 
 pub(super) async fn bench(args: BenchArgs) -> anyhow::Result<()> {
+    if let Some(Instead::Compare { a, b, strict }) = &args.instead {
+        return compare(a, b, *strict);
+    }
     let plan = args.plan()?;
     let command: Vec<String> =
         env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
@@ -188,6 +216,10 @@ pub(super) async fn bench(args: BenchArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.json {
         report.write(path)?;
     }
+    if let Some(path) = &args.html {
+        let page = html::page(&report)?;
+        fs::write(path, page).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
     let wrong = report.runs.iter().flat_map(|run| run.books.iter().map(move |one| (run, one)));
     let wrong: Vec<String> = wrong
         .filter(|(_, finding)| !finding.holds)
@@ -198,6 +230,15 @@ pub(super) async fn bench(args: BenchArgs) -> anyhow::Result<()> {
         Some(first) if wrong.len() == 1 => bail!("{first}"),
         Some(first) => bail!("{first}; and {} more", wrong.len() - 1),
     }
+}
+
+fn compare(a: &Path, b: &Path, strict: bool) -> anyhow::Result<()> {
+    let comparison = Comparison::of(&Report::read(a)?, &Report::read(b)?);
+    print!("{comparison}");
+    if strict && comparison.is_worse() {
+        bail!("{} is worse than {}", b.display(), a.display());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

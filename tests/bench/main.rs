@@ -198,3 +198,41 @@ fn without_staff_the_books_stay_closed_and_it_says_so() {
     let body = json!({ "items": [{ "sku": "TEAPOT", "quantity": 1 }] });
     assert!(shop.post("/v1/carts", &body, None)["cartId"].is_string(), "the shop goes on");
 }
+
+#[test]
+fn limits_stand_in_the_report_and_shares_in_its_run() {
+    let sale = ["flash-sale", "--connections", "4", "--carts", "2000", "--payment", "manual"];
+    let report = Bench::new(sale.into_iter().chain(["--limits"])).report();
+    assert!(report.limit("fsync").is_some_and(|limit| limit.rate > 0.0));
+    let shares = &one(&report).shares;
+    let pipeline = shares.iter().find(|share| share.limit == "pipeline-4");
+    assert!(pipeline.is_some_and(|share| share.share > 0.0), "{shares:?}");
+}
+
+#[test]
+fn a_report_makes_a_page_and_is_held_against_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (json, html) = (path("a.json"), path("a.html"));
+    let done = Bench::new(["product", "--json", &json, "--html", &html]).run();
+    assert_eq!(done.code, 0, "{}", done.said);
+    let page = std::fs::read_to_string(&html).unwrap();
+    assert!(page.contains("<svg") && page.contains("product"), "the page has its plots");
+
+    let compare = |words: &[&str]| Bench::bare(&[&["compare"], words].concat()).alone();
+    let same = compare(&[&json, &json, "--strict"]);
+    assert_eq!(same.code, 0, "{}", same.said);
+    assert!(same.said.contains("B/A") && !same.said.contains("Only in"), "{}", same.said);
+
+    let mut wrong = Report::read(json.as_ref()).unwrap();
+    wrong.runs[0].books[0].holds = false;
+    let other = path("b.json");
+    wrong.write(other.as_ref()).unwrap();
+    assert_eq!(compare(&[&json, &other]).code, 0);
+    let strict = compare(&[&json, &other, "--strict"]);
+    assert_eq!(strict.code, 1, "{}", strict.said);
+    assert!(strict.said.contains("DISAGREE"), "{}", strict.said);
+    let nothing = compare(&[&json, &html]);
+    assert_eq!(nothing.code, 1);
+    assert!(nothing.said.contains("is not a report"), "{}", nothing.said);
+}

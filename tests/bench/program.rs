@@ -76,6 +76,15 @@ impl Bench {
         Done { code: done.status.code().expect("it ends by itself"), said }
     }
 
+    /// With its words as they are: where no load is made, there is no shop and no folder.
+    pub fn alone(self) -> Done {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mercat"));
+        let done = command.args(&self.words).stdin(Stdio::null()).output();
+        let done = done.expect("the program starts");
+        let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+        Done { code: done.status.code().expect("it ends by itself"), said }
+    }
+
     /// The report of one that goes well.
     #[track_caller]
     pub fn report(mut self) -> Report {

@@ -16,7 +16,7 @@ mod rows;
 pub mod shares;
 mod still;
 
-pub use asking::{Asked, Target, ask};
+pub use asking::{Asked, Target, asking};
 
 use super::report::{Http, Latency, Limit, Load, Report, Run};
 use hdrhistogram::Histogram;
@@ -287,7 +287,8 @@ mod tests {
         report.runs.push(read);
         let mut told = vec![];
         let mut tell = |what: &str| told.push(what.to_owned());
-        measure(&mut report, folder.path(), Duration::from_millis(60), &ask, &mut tell).unwrap();
+        measure(&mut report, folder.path(), Duration::from_millis(60), &asking(2), &mut tell)
+            .unwrap();
 
         let ids: Vec<&str> = report.limits.iter().map(|limit| &*limit.id).collect();
         let expected = [
