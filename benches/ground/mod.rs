@@ -13,6 +13,8 @@ use mercat::actors::env::{Env, OrderNumbers, Settings};
 use mercat::actors::order::{CheckoutRefusal, OrderView};
 use mercat::actors::pools::{PoolSizes, Pools};
 use mercat::actors::reads::Reads;
+use mercat::bench::limits::disk;
+use mercat::bench::machine;
 use mercat::domain::catalog::{Product, ProductContent, ProductEvent, ProductStatus, Variant};
 use mercat::domain::event::{EntityKey, Fact};
 use mercat::domain::order::Attempt;
@@ -28,11 +30,9 @@ use mercat::payments::{CaptureMode, PaymentProvider, Providers};
 use mercat::secrets::{ShopKey, Vault};
 use mercat::storage::{Batch, Store};
 use std::error::Error;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -114,7 +114,8 @@ pub fn address() -> Address {
     }
 }
 
-fn rules() -> PriceRules {
+/// Tax on top, and shipping that large orders have for nothing.
+pub fn rules() -> PriceRules {
     let rate = ShippingRate {
         id: "standard".into(),
         name: "Standard".into(),
@@ -231,46 +232,16 @@ pub fn folder() -> Outcome<tempfile::TempDir> {
     let target = std::env::current_exe()?;
     let beside = target.parent().map_or(PathBuf::from("."), Path::to_owned);
     let folder = tempfile::Builder::new().prefix("mercat-bench-").tempdir_in(beside)?;
-    let kind = filesystem(folder.path())?;
-    if kind == "tmpfs" || kind == "ramfs" {
+    let kind = machine::filesystem(folder.path())?;
+    if machine::is_memory(&kind) {
         return Err(format!("{} is not on a disk but on {kind}", folder.path().display()).into());
     }
     Ok(folder)
 }
 
-/// The kind of file system that a folder is on, as the kernel names it.
-fn filesystem(folder: &Path) -> Outcome<String> {
-    let folder = folder.canonicalize()?;
-    let mounts = std::fs::read_to_string("/proc/self/mounts")?;
-    let mounts = mounts.lines().filter_map(|line| {
-        let mut words = line.split(' ');
-        let (place, kind) = (words.nth(1)?, words.next()?);
-        folder.starts_with(place).then_some((place.len(), kind))
-    });
-    // The deepest mount wins, and of those the last one.
-    let kind = mounts.max_by_key(|(length, _)| *length).map_or("unknown", |(_, kind)| kind);
-    Ok(kind.to_owned())
-}
-
 /// How often a second this disk makes 4 KiB durable: overwritten in place and synced, by one thread.
 pub fn fsyncs_per_second(folder: &Path) -> Outcome<f64> {
-    const BLOCK: [u8; 4_096] = [7; 4_096];
-    const BLOCKS: u64 = 256;
-    let path = folder.join("fsyncs");
-    let file = File::create(&path)?;
-    for block in 0..BLOCKS {
-        file.write_all_at(&BLOCK, block * 4_096)?;
-    }
-    file.sync_all()?;
-    let (began, mut syncs) = (Instant::now(), 0u32);
-    while began.elapsed() < Duration::from_millis(400) {
-        file.write_all_at(&BLOCK, u64::from(syncs) % BLOCKS * 4_096)?;
-        file.sync_data()?;
-        syncs += 1;
-    }
-    let rate = f64::from(syncs) / began.elapsed().as_secs_f64();
-    std::fs::remove_file(path)?;
-    Ok(rate)
+    Ok(disk::fsyncs(folder, Duration::from_millis(400))?.rate)
 }
 
 /// How long processors have worked for this process so far, all its threads together. Where others
