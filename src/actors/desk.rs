@@ -72,10 +72,17 @@ impl Desk {
         answered(answer).await
     }
 
-    /// Has an order go on, with an answer that it owes under a key and nobody waits for.
-    pub fn go_on(&self, id: OrderId, owed: Keyed<OrderView, CheckoutRefusal>) {
-        let drive = OrderMessage::Drive { owed: Some(owed), done: None };
+    /// Has an order go on, with an answer that it owes under a key and nobody waits for. What is given
+    /// back ends when the order rests, or has lost its memory.
+    pub fn go_on(
+        &self,
+        id: OrderId,
+        owed: Keyed<OrderView, CheckoutRefusal>,
+    ) -> oneshot::Receiver<()> {
+        let (done, rested) = oneshot::channel();
+        let drive = OrderMessage::Drive { owed: Some(owed), done: Some(done) };
         self.directory.send(ShardMessage::Order(id, drive));
+        rested
     }
 
     /// Has an order ask its provider what became of its payment; returns when it rests.

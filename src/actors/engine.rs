@@ -11,6 +11,7 @@ use super::reads::Reads;
 use super::settle::{self, Ticket};
 use super::shard::{Shard, ShardParts, ShardState};
 use super::supervisor::{Child, Supervisor, SupervisorMessage};
+use crate::domain::guard::Guard;
 use crate::storage::{Batch, Committer, Settled, Store};
 use futures_util::FutureExt;
 use ractor::{Actor, ActorRef, SpawnErr};
@@ -168,7 +169,9 @@ pub(crate) fn teller(
 /// A shard with nobody in it yet. It first waits until everything handed over before is settled: a
 /// predecessor's memory of what is under way is gone.
 pub(crate) async fn new_shard(parts: ShardParts) -> ShardState {
-    barrier(&parts.committer).await;
+    if Guard::SettleBeforeSuccessor.stands() {
+        barrier(&parts.committer).await;
+    }
     ShardState::new(parts)
 }
 

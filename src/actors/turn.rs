@@ -2,7 +2,8 @@
 //! and sees to it that the answer comes.
 //!
 //! An order can owe an answer that nobody waits for any more: its actor lost its memory, and with it
-//! those who asked. A retry tells it to go on, as the recovery after a start does.
+//! those who asked. A retry tells it to go on, as the recovery after a start does, and hears when that
+//! was in vain: an order that lost its memory once more would never answer.
 
 use super::ask::{AskResult, Keyed, Refusal, Render, RenderedAnswer};
 use super::desk::Desk;
@@ -22,6 +23,8 @@ pub enum Turn {
     Replay(Box<Answer>),
     /// The key was used for another request.
     Reused,
+    /// The order that owes the answer lost its memory while it was waited for: nobody can say now.
+    Lost,
 }
 
 /// Waits for the turn of `attempt`. It may take as long as whatever else runs under its key.
@@ -37,12 +40,17 @@ pub async fn turn(
             Begin::Replay(answer) => return Ok(Turn::Replay(answer)),
             Begin::Reused => return Ok(Turn::Reused),
             Begin::Wait(wait) => {
-                if let Some((order, first_used)) = wait.owed() {
-                    let render = env.checkout_answer.clone();
-                    let vault = env.vault.clone();
-                    desk.go_on(order, Keyed { attempt, first_used, render, vault });
+                let Some((order, first_used)) = wait.owed() else {
+                    wait.ended().await;
+                    continue;
+                };
+                let (render, vault) = (env.checkout_answer.clone(), env.vault.clone());
+                let rested = desk.go_on(order, Keyed { attempt, first_used, render, vault });
+                tokio::select! {
+                    biased;
+                    () = wait.ended() => {}
+                    _ = rested => return Ok(Turn::Lost),
                 }
-                wait.ended().await;
             }
         }
     }

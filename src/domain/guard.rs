@@ -17,6 +17,10 @@ pub enum Guard {
     NextVersion,
     /// An entity is loaded only when everything handed over for it is settled (I9).
     SettleBeforeLoad,
+    /// A lost shard's successor begins when all that was handed over is settled (I9).
+    SettleBeforeSuccessor,
+    /// A row that was asked for before something was settled is asked for again (I9).
+    FreshRow,
     /// What was built on a failed batch is forgotten (I6).
     ForgetAfterFailure,
     /// An entity stays in memory until all of it is settled (I9).
@@ -53,12 +57,14 @@ pub enum Guard {
 
 impl Guard {
     #[cfg(test)]
-    pub const ALL: [Guard; 21] = [
+    pub const ALL: [Guard; 23] = [
         Guard::StockInActor,
         Guard::StockInStore,
         Guard::ReservationOnce,
         Guard::NextVersion,
         Guard::SettleBeforeLoad,
+        Guard::SettleBeforeSuccessor,
+        Guard::FreshRow,
         Guard::ForgetAfterFailure,
         Guard::SettleBeforePassivation,
         Guard::AnswerWhenDurable,

@@ -50,6 +50,7 @@ where
         Turn::Fresh(running) => running,
         Turn::Replay(answer) => return replay(&app.shop.vault, *answer),
         Turn::Reused => return Err(ApiError::IdempotencyKeyReused),
+        Turn::Lost => return Err(UNAVAILABLE),
     };
     let app = app.clone();
     detached(async move {

@@ -308,7 +308,7 @@ impl Clients {
             let now = front.env.now();
             let is_known = clients.model.borrow().knows(key, now);
             let turn = turn(&front.keys, &front.desk, &front.env, attempt).await;
-            let is_refused = matches!(turn, Ok(Turn::Reused) | Err(_));
+            let is_refused = matches!(turn, Ok(Turn::Reused | Turn::Lost) | Err(_));
             if is_known {
                 clients.check(belongs_to_one(cart, is_refused));
             }
@@ -507,7 +507,7 @@ async fn checkout(
             conclude(running, answer, &front.env, &front.committer).await
         }
         Turn::Replay(answer) => RenderedAnswer::of_kept(*answer, &front.env.vault).ok(),
-        Turn::Reused => None,
+        Turn::Reused | Turn::Lost => None,
     }
 }
 

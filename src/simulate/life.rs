@@ -310,15 +310,18 @@ impl Life {
         });
     }
 
-    /// Lets successors that are ready take their seats.
-    pub fn seat_successors(&mut self) {
+    /// Lets successors that are ready take their seats; says whether one did.
+    pub fn seat_successors(&mut self) -> bool {
+        let mut is_seated = false;
         for (place, seat) in self.shards.iter_mut().enumerate() {
             if let Some(state) = seat.successor.take() {
                 seat.queue = Queue::open_one();
                 seat.state = Some(state);
                 self.parts.directory.install(place, seat.queue.clone());
+                is_seated = true;
             }
         }
+        is_seated
     }
 
     /// Removes idempotency keys that are too old, as the janitor does.

@@ -53,6 +53,8 @@ pub(super) struct Model {
     pub shelves: BTreeMap<Sku, Shelf>,
     carts: BTreeMap<CartId, CartBook>,
     pub orders: BTreeMap<OrderId, OrderBook>,
+    /// What orders hold of which SKU.
+    promises: BTreeSet<(OrderId, Sku)>,
     /// Every order that a key made.
     by_key: BTreeMap<[u8; 16], Vec<OrderId>>,
     numbers: BTreeSet<u64>,
@@ -188,6 +190,12 @@ impl Model {
         Ok(())
     }
 
+    /// Lines of orders that hold nothing any more.
+    pub fn let_go(&self) -> impl Iterator<Item = (OrderId, &(Sku, u32))> {
+        let free = self.orders.iter().filter(|(_, order)| order.units != Held::Reserved);
+        free.flat_map(|(id, order)| order.lines.iter().map(move |line| (*id, line)))
+    }
+
     /// After a start: everything that was durable is there, unchanged (I1).
     pub fn survived(&mut self, store: &dyn Store) -> Checked {
         let snapshot = readable(store.snapshot())?;
@@ -237,6 +245,18 @@ impl Model {
     }
 
     fn move_units(&mut self, event: &Event, sku: &Sku, change: &Change) -> Checked {
+        let seq = event.seq.0;
+        match *change {
+            Change::Reserve { order, .. } => {
+                let is_new = self.promises.insert((order, sku.clone()));
+                must!(is_new, "I8", "event {seq} promises {sku} to {order} once more");
+            }
+            Change::Release { order, .. } | Change::Sell { order, .. } => {
+                let is_held = self.promises.remove(&(order, sku.clone()));
+                must!(is_held, "I8", "event {seq} frees {sku}, which {order} does not hold");
+            }
+            Change::Return { .. } | Change::Adjust { .. } => {}
+        }
         let shelf = self.shelf(sku);
         let takes = matches!(change, Change::Reserve { .. })
             || matches!(change, Change::Adjust { delta } if *delta < 0);
@@ -250,7 +270,6 @@ impl Model {
             Change::Return { units, .. } => shelf.sold -= i64::from(units),
             Change::Adjust { delta } => shelf.received += delta,
         }
-        let seq = event.seq.0;
         must!(shelf.reserved >= 0, "I2", "event {seq} frees units of {sku} that nobody holds");
         must!(
             !takes || shelf.available() >= 0 || shelf.backorder,

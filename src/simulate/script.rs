@@ -123,6 +123,15 @@ pub(super) enum Fault {
     Bank {
         stormy: bool,
     },
+    /// The power goes off as soon as a bank is asked for money, with the question on its way for long.
+    CutWhilePaying,
+    /// The next order that hands something over loses its memory behind it, and is told to go on: by
+    /// itself, or with its `whole` shard.
+    LostBehindWrite {
+        whole: bool,
+    },
+    /// A promise that was kept or taken back is taken back again, as by a fault in somebody's rules.
+    TakenBackAgain,
 }
 
 impl fmt::Display for Action {
@@ -145,14 +154,20 @@ pub(super) enum Theme {
     Panics,
     /// Power cuts, and a bank that is hard to reach.
     Crashes,
+    /// Now and then an order is lost at the worst moment of its payment.
+    Payments,
 }
 
 impl Theme {
-    pub const ALL: [Theme; 5] =
-        [Theme::Calm, Theme::Everything, Theme::Disks, Theme::Panics, Theme::Crashes];
-
     pub fn of(seed: u64) -> Theme {
-        Theme::ALL[(seed % Theme::ALL.len() as u64) as usize]
+        match seed % 10 {
+            5 => Theme::Payments,
+            0 => Theme::Calm,
+            1 | 6 => Theme::Everything,
+            2 | 7 => Theme::Disks,
+            3 | 8 => Theme::Panics,
+            _ => Theme::Crashes,
+        }
     }
 }
 
@@ -207,7 +222,7 @@ impl Action {
     fn throw(dice: &mut Dice, goods: usize, name: usize, theme: Theme) -> Action {
         let faults = match theme {
             Theme::Calm => 0,
-            Theme::Everything => 14,
+            Theme::Everything | Theme::Payments => 14,
             Theme::Disks | Theme::Crashes => 24,
             Theme::Panics => 60,
         };
@@ -291,6 +306,13 @@ impl Fault {
                 3..=6 => Fault::EntityPanic(Kind::Order),
                 _ => Fault::EntityPanic(Kind::Sku),
             },
+            Theme::Payments => match dice.below(13) {
+                0..=2 => Fault::CutWhilePaying,
+                3..=5 => Fault::LostBehindWrite { whole: false },
+                6..=9 => Fault::LostBehindWrite { whole: true },
+                10 | 11 => Fault::TakenBackAgain,
+                _ => Fault::Bank { stormy: dice.percent(30) },
+            },
             Theme::Crashes => match dice.below(10) {
                 0..=2 => Fault::PowerCut,
                 3..=5 => Fault::PowerCutAfter(dice.below(80)),
@@ -301,7 +323,7 @@ impl Fault {
     }
 
     fn any(dice: &mut Dice) -> Fault {
-        match dice.below(24) {
+        match dice.below(27) {
             0 => Fault::PowerCut,
             1..=3 => Fault::PowerCutAfter(dice.below(60)),
             4 => Fault::Disk(disk::Fault::TornWrite),
@@ -315,6 +337,9 @@ impl Fault {
             18 | 19 => Fault::ShardPanic(dice.below(3)),
             20 => Fault::Clock(dice.between(-3_600, 3_600)),
             21 | 22 => Fault::Later(Span::seconds(*dice.pick(&[5, 11, 61, 600, 1_900, 90_000]))),
+            23 => Fault::CutWhilePaying,
+            24 => Fault::LostBehindWrite { whole: dice.percent(30) },
+            25 => Fault::TakenBackAgain,
             _ => Fault::Bank { stormy: dice.percent(60) },
         }
     }

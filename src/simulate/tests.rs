@@ -2,23 +2,16 @@
 
 use super::script::Theme;
 use super::{run, story};
-use crate::actors::tests::{a_row_is_read_before_its_batch_is_settled, crashes};
-use crate::domain::event::Fact;
+use crate::actors::tests::a_row_of_before_is_taken_in;
 use crate::domain::guard::Guard;
-use crate::domain::stock::{Change, Movement, StockEvent};
-use crate::domain::{OrderId, Sku, Timestamp};
-use crate::storage::memory::MemoryStore;
-use crate::storage::{Batch, Store};
-use std::panic::catch_unwind;
-
-const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 /// Seeds and steps of each that `cargo test` plays; `mercat simulate` plays more.
 const SEEDS: u64 = 60;
 const STEPS: usize = 1_000;
 
-/// Runs of [`STEPS`] steps within which the simulator misses a guard: 10,000 steps.
-const RUNS: usize = 10;
+/// Runs of [`STEPS`] steps within which the simulator has to miss a guard. Ten are enough for each as of
+/// now; a change of the engine tells all stories anew, and rare ones come where they like.
+const RUNS: usize = 30;
 
 #[test]
 fn no_promise_is_broken() {
@@ -44,14 +37,12 @@ fn one_seed_is_one_story() {
 enum Noticed {
     /// The simulator, in runs of this theme.
     Simulated(Theme),
-    /// A test of the engine, which fails without it.
-    Tested(fn()),
     /// What the guard forbids, tried: it is done.
     Tried(fn() -> bool),
 }
 
 fn who_notices(guard: Guard) -> Noticed {
-    use Noticed::{Simulated, Tested, Tried};
+    use Noticed::{Simulated, Tried};
     match guard {
         Guard::StockInActor
         | Guard::SettleBeforePassivation
@@ -68,12 +59,13 @@ fn who_notices(guard: Guard) -> Noticed {
         | Guard::ForgetAfterFailure
         | Guard::LookAfterDoubt => Simulated(Theme::Disks),
         Guard::HoldsLapse => Simulated(Theme::Panics),
-        Guard::Sync | Guard::AnswerWithEffect | Guard::LateMoneyBack => Simulated(Theme::Crashes),
-        Guard::VoidBeforeEnd => Tested(
-            crashes::money_that_is_still_on_its_way_when_the_shop_recovers_is_not_taken_for_nothing,
-        ),
-        Guard::SettleBeforeLoad => Tried(a_row_is_read_before_its_batch_is_settled),
-        Guard::ReservationOnce => Tried(a_promise_is_taken_back_twice),
+        Guard::AnswerWithEffect
+        | Guard::ReservationOnce
+        | Guard::SettleBeforeLoad
+        | Guard::SettleBeforeSuccessor
+        | Guard::VoidBeforeEnd => Simulated(Theme::Payments),
+        Guard::Sync | Guard::LateMoneyBack => Simulated(Theme::Crashes),
+        Guard::FreshRow => Tried(a_row_of_before_is_taken_in),
     }
 }
 
@@ -88,7 +80,6 @@ fn is_missed(guard: Guard) -> Option<String> {
                 Some(format!("within {steps} steps, seed {seed}: {violation}"))
             })
         }
-        Noticed::Tested(test) => catch_unwind(test).is_err().then(|| "a test failed".to_owned()),
         Noticed::Tried(is_done) => is_done().then(|| "it was done".to_owned()),
     }
 }
@@ -112,26 +103,4 @@ fn what_guards_forbid_is_not_done_while_they_stand() {
             assert!(!is_done(), "{guard:?}");
         }
     }
-}
-
-fn moved(store: &MemoryStore, change: Change) -> bool {
-    let sku: Sku = "A".parse().unwrap();
-    let mut batch = Batch::new();
-    let event = StockEvent::Adjusted { delta: 0, reason: "test".into(), note: None };
-    let movement = Movement { sku: sku.clone(), change };
-    batch.fact(NOON, Fact::Stock(sku, event), vec![movement]);
-    store.commit(&[batch]).unwrap().remove(0).is_ok()
-}
-
-fn reserve(order: u8, units: u32) -> Change {
-    Change::Reserve { order: OrderId::from_bytes([order; 16]), units, expires_at: NOON }
-}
-
-fn a_promise_is_taken_back_twice() -> bool {
-    let store = MemoryStore::new();
-    assert!(moved(&store, Change::Adjust { delta: 4 }));
-    assert!(moved(&store, reserve(1, 1)) && moved(&store, reserve(2, 1)));
-    let release = Change::Release { order: OrderId::from_bytes([1; 16]), units: 1 };
-    assert!(moved(&store, release.clone()));
-    moved(&store, release)
 }

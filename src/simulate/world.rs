@@ -4,7 +4,7 @@
 //! A step is one message to one shard, one group written, one group told, one letter that reaches the
 //! bank, one task that goes on: whatever the machine could do next, in any order that it could do it.
 
-use super::bank::{Fate, Post};
+use super::bank::{Fate, Letter, Post};
 use super::clients::Clients;
 use super::dice::Dice;
 use super::disk::{self, Disk};
@@ -13,15 +13,19 @@ use super::model::{Checked, Model, Violation, must, readable};
 use super::script::{Action, Fault, Kind, Script};
 use super::story::Story;
 use super::tasks::{Owner, Tasks};
+use crate::actors::ask::Reply;
 use crate::actors::clock::{Clock, ManualClock};
 use crate::actors::order::OrderMessage;
+use crate::actors::providers::Question;
+use crate::actors::settle::Ticket;
 use crate::actors::shard::ShardMessage;
-use crate::domain::event::EntityKey;
-use crate::domain::{Span, Timestamp};
+use crate::domain::event::{EntityKey, Fact};
+use crate::domain::stock::{Change, Movement, StockEvent};
+use crate::domain::{OrderId, Span, Timestamp};
 use crate::payments::manual::ManualProvider;
 use crate::payments::test::{TestProvider, TestSettings};
 use crate::payments::{PaymentProvider, Providers};
-use crate::storage::{CommitError, Conflict, RedbStore, Store};
+use crate::storage::{Batch, CommitError, Conflict, RedbStore, Settled, Store};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -32,6 +36,9 @@ use tokio::sync::oneshot;
 use tracing::subscriber::NoSubscriber;
 
 const NOON: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// The reason given for what takes a promise back once more.
+const AGAIN: &str = "again";
 
 /// The wall clock. On demand, whoever looks at it next panics: a fault in the middle of a step.
 struct TripClock {
@@ -53,6 +60,7 @@ impl Clock for TripClock {
 enum Due {
     Message { life: u64, message: Box<ShardMessage> },
     Client(oneshot::Sender<()>),
+    Letter(Letter),
 }
 
 pub(super) struct World {
@@ -76,6 +84,13 @@ pub(super) struct World {
     sweep_at: i64,
     is_stormy: bool,
     panics_next: Option<Kind>,
+    cuts_next_payment: bool,
+    /// The next order that hands something over is lost, or its whole shard.
+    loses_next: Option<bool>,
+    /// Orders whose shard was lost behind their writes: its successor is told to go on with them.
+    left_behind: Vec<OrderId>,
+    /// Nothing is written before this step: the disk takes its time.
+    writes_from: usize,
     /// In this life a batch may rest on one that failed, or on a loan that lapsed.
     is_excused: bool,
     slow: Span,
@@ -169,6 +184,10 @@ impl World {
             sweep_at: 0,
             is_stormy: false,
             panics_next: None,
+            cuts_next_payment: false,
+            loses_next: None,
+            left_behind: Vec::new(),
+            writes_from: 0,
             is_excused: false,
             slow: Span::millis(0),
             steps: 0,
@@ -234,7 +253,11 @@ impl World {
             self.open()?;
         }
         if let Some(life) = &mut self.life {
-            life.seat_successors();
+            if life.seat_successors() {
+                for order in self.left_behind.drain(..) {
+                    life.front.desk.pass_on(go_on(order));
+                }
+            }
             if life.is_open.get() && self.clients.shop.borrow().is_none() {
                 *self.clients.shop.borrow_mut() = Some(life.front.clone());
                 self.clients.story.borrow_mut().tell(|| "the door is open".into());
@@ -263,7 +286,15 @@ impl World {
             let fate = Fate::throw(&mut self.dice, self.is_stormy);
             let (order, question) = (call.order, call.question.name());
             self.tell(|| format!("{order} asks the bank to {question}: {fate:?}"));
+            let asks_money = matches!(call.question, Question::Authorize(_));
             self.post.send(number, call, fate);
+            if asks_money && std::mem::take(&mut self.cuts_next_payment) {
+                self.disk.cut();
+                // It may take longer than the next start.
+                let at = self.elapsed + self.dice.between(1_000, 120_000);
+                let slow = self.post.letters.pop().map(|letter| (at, Due::Letter(letter)));
+                self.timers.extend(slow);
+            }
         }
     }
 
@@ -285,7 +316,8 @@ impl World {
                 moves.push(Move::Tell);
             }
             // One group waits for the teller at most, as for the thread.
-            if life.settled.len() < 2 && life.hand.take_what_waits() {
+            let is_free = life.settled.len() < 2 && self.writes_from <= self.steps;
+            if is_free && life.hand.take_what_waits() {
                 moves.push(Move::Write);
             }
             if life.hand.is_shut() {
@@ -346,6 +378,7 @@ impl World {
             }
             Move::Timer(place) => match self.timers.swap_remove(place).1 {
                 Due::Client(over) => _ = over.send(()),
+                Due::Letter(letter) => self.post.letters.push(letter),
                 Due::Message { life, message } => {
                     if let Some(own) = self.life.as_ref().filter(|own| own.number == life) {
                         own.front.desk.pass_on(*message);
@@ -446,7 +479,27 @@ impl World {
             }
             Fault::Later(span) => self.pass(span),
             Fault::Bank { stormy } => self.is_stormy = stormy,
+            Fault::CutWhilePaying => self.cuts_next_payment = true,
+            Fault::LostBehindWrite { whole } => self.loses_next = Some(whole),
+            Fault::TakenBackAgain => self.take_back_again(),
         }
+    }
+
+    /// Hands over what takes a promise back that is no more.
+    fn take_back_again(&mut self) {
+        let Some(life) = &self.life else { return };
+        let model = self.clients.model.borrow();
+        let let_go: Vec<_> = model.let_go().collect();
+        if let_go.is_empty() {
+            return;
+        }
+        let (order, (sku, units)) = let_go[self.dice.below(let_go.len())];
+        let movement =
+            Movement { sku: sku.clone(), change: Change::Release { order, units: *units } };
+        let event = StockEvent::Adjusted { delta: 0, reason: AGAIN.into(), note: None };
+        let mut batch = Batch::new();
+        batch.fact(self.clock.time.now(), Fact::Stock(sku.clone(), event), vec![movement]);
+        life.front.committer.submit(batch, Ticket::of_service(Reply::new(|_| {})));
     }
 
     fn deliver(&mut self, place: usize) {
@@ -459,14 +512,35 @@ impl World {
             ShardMessage::Sku(..) => Some(Kind::Sku),
             _ => None,
         };
+        let order = match &message {
+            ShardMessage::Order(order, _) => Some(*order),
+            _ => None,
+        };
         let trips = kind.is_some() && self.panics_next.take_if(|own| Some(*own) == kind).is_some();
+        let waiting = life.front.committer.waiting();
         self.clock.trips.store(trips, Ordering::Relaxed);
         let taken = catch_unwind(AssertUnwindSafe(|| state.take(message)));
         self.clock.trips.store(false, Ordering::Relaxed);
-        if taken.is_err() {
+        // One that is there already: behind its first write, an order finds nothing.
+        let is_known = |order: &OrderId| self.clients.model.borrow().orders.contains_key(order);
+        let handed_over = order.filter(|_| life.front.committer.waiting() > waiting);
+        let handed_over = handed_over.filter(is_known);
+        let lost = handed_over.and_then(|order| Some((order, self.loses_next.take()?)));
+        if let Some((order, false)) = lost {
+            self.clock.trips.store(true, Ordering::Relaxed);
+            state.take(go_on(order));
+            self.clock.trips.store(false, Ordering::Relaxed);
+            life.front.desk.pass_on(go_on(order));
+        }
+        if taken.is_err() || matches!(lost, Some((_, true))) {
             // Not within a step of an entity: the whole shard is lost, as its supervisor sees to it.
             let spawner = self.tasks.spawner();
             life.lose_shard(place, &spawner);
+        }
+        if let Some((order, whole)) = lost {
+            self.writes_from = self.steps + 60;
+            self.left_behind.extend(whole.then_some(order));
+            self.tell(|| format!("{order} is lost behind its write, with its shard: {whole}"));
         }
     }
 
@@ -478,20 +552,22 @@ impl World {
         let is_durable = group.iter().any(|own| own.outcome.is_ok());
         let all = group.len();
         let refused = group.iter().find_map(|own| own.outcome.as_ref().err()).cloned();
+        let is_again = |own: &Settled<Ticket>| {
+            own.batch.facts().any(|own| matches!(&own.fact, Fact::Stock(_, StockEvent::Adjusted { reason, .. }) if reason == AGAIN))
+        };
         if let Some(refused) = refused.filter(|_| self.clients.is_faultless.get()) {
             must!(false, "I9", "a batch was refused, and nothing was wrong: {refused}");
         }
         // An order writes its own row alone, and nobody takes a promise back for it.
+        let ours = group.iter().filter(|own| !is_again(own));
         let clash =
-            group.iter().filter_map(|own| own.outcome.as_ref().err()).find_map(
-                |error| match error {
-                    CommitError::Conflict(
-                        conflict @ (Conflict::Version { entity: EntityKey::Order(_), .. }
-                        | Conflict::Reservation { .. }),
-                    ) => Some(conflict.clone()),
-                    CommitError::Conflict(_) | CommitError::Unavailable => None,
-                },
-            );
+            ours.filter_map(|own| own.outcome.as_ref().err()).find_map(|error| match error {
+                CommitError::Conflict(
+                    conflict @ (Conflict::Version { entity: EntityKey::Order(_), .. }
+                    | Conflict::Reservation { .. }),
+                ) => Some(conflict.clone()),
+                CommitError::Conflict(_) | CommitError::Unavailable => None,
+            });
         let has_failed = group.iter().any(|own| own.outcome == Err(CommitError::Unavailable));
         self.is_excused |= has_failed;
         if let Some(clash) = clash.filter(|_| !self.is_excused) {
@@ -528,7 +604,8 @@ impl World {
         self.clients.shop.take();
         self.tasks.end_shop();
         self.loading.clear();
-        self.timers.retain(|(_, due)| matches!(due, Due::Client(_)));
+        self.timers.retain(|(_, due)| matches!(due, Due::Client(_) | Due::Letter(_)));
+        self.left_behind.clear();
         if let Some(life) = self.life.take() {
             for seat in &life.shards {
                 seat.queue.close();
@@ -589,6 +666,8 @@ impl World {
         self.disk.heal();
         self.is_stormy = false;
         self.panics_next = None;
+        self.cuts_next_payment = false;
+        self.loses_next = None;
         self.slow = Span::millis(0);
         let begun = self.steps;
         // Bank transfers are waited for the longest.
@@ -637,6 +716,11 @@ impl World {
         must!(first.is_none(), "I6", "the books do not hold: {first:?}");
         Ok(())
     }
+}
+
+/// What recovery, the sweeper and retries tell an order.
+fn go_on(order: OrderId) -> ShardMessage {
+    ShardMessage::Order(order, OrderMessage::Drive { owed: None, done: None })
 }
 
 /// Planted faults are for the disk to know.

@@ -101,8 +101,7 @@ async fn a_crash_anywhere_in_a_cancellation_gives_the_money_back_once_or_not_at_
 }
 
 #[tokio::test]
-pub(crate) async fn money_that_is_still_on_its_way_when_the_shop_recovers_is_not_taken_for_nothing()
-{
+async fn money_that_is_still_on_its_way_when_the_shop_recovers_is_not_taken_for_nothing() {
     let world = given_stock(&[("A", 5)]);
     let shop = world.open().await;
     let cart = shop.cart(&[("A", 2)]).await;

@@ -5,14 +5,14 @@
 //! reaches nobody.
 
 mod checkouts;
-pub(crate) mod crashes;
+mod crashes;
 mod obligations;
 mod privacy;
 mod random;
 mod retries;
 mod supervision;
 
-pub(crate) use super::slots::tests::a_row_is_read_before_its_batch_is_settled;
+pub(crate) use super::slots::tests::a_row_of_before_is_taken_in;
 
 use super::accounts::SessionSettings;
 use super::ask::{Keyed, Refusal, Render, RenderedAnswer};

@@ -25,6 +25,7 @@ impl Shop {
             }
             Turn::Fresh(_) => panic!("it was done, and would be done again"),
             Turn::Reused => panic!("it is the same request"),
+            Turn::Lost => panic!("the order is well"),
         }
     }
 }
@@ -64,6 +65,22 @@ async fn a_retry_hears_the_order_whose_actor_panicked_while_it_owed_the_answer()
         world.check_at_rest();
         shop.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_retry_is_told_when_the_order_loses_its_memory_once_more() {
+    let world = given_stock(&[("A", 5)]);
+    let shop = world.open().await;
+    let id = panicked(&shop, "tok_visa").await;
+    let retry = shop.taking_turn();
+    shop.provider.gate.arrived(2).await;
+    shop.send_order(id, OrderMessage::Panic);
+    assert!(matches!(retry.await.unwrap(), Turn::Lost), "it would wait for ever");
+    shop.provider.gate.open();
+    assert_eq!(shop.replayed(shop.turn().await), format!("order {id}: paid"));
+    shop.quiet().await;
+    world.check_at_rest();
+    shop.close().await;
 }
 
 #[tokio::test]
