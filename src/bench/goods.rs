@@ -122,12 +122,6 @@ impl Goods {
         let uri =
             |product: &ProductJson| target.uri(&format!("/v1/products/{}", product.product_id));
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
-        let mut known = Vec::new();
-        let step = listed.len().div_ceil(KNOWN).max(1);
-        for product in listed.iter().step_by(step) {
-            let answer = clerk.fetch(&format!("/v1/products/{}", product.product_id)).await?;
-            known.extend(answer.headers.get(ETAG).map(|tag| (uri(product), tag.clone())));
-        }
         let for_sale = listed.iter().filter_map(|product| {
             let in_stock = |variant: &&VariantJson| variant.stock_quantity > 0;
             let variant = product.variants.iter().find(in_stock)?;
@@ -138,10 +132,21 @@ impl Goods {
             pages: page_uris(&target, &listed, in_catalog, &mut chance),
             queries: Queries::of(&target, &listed, &mut chance),
             products: listed.iter().map(|product| Product { uri: uri(product) }).collect(),
-            known,
+            known: vec![],
             carts: target.uri("/v1/carts"),
             in_catalog,
         })
+    }
+
+    /// Learns the versions of some products.
+    pub async fn with_versions(mut self, clerk: &mut Clerk) -> Result<Goods, GoodsError> {
+        let step = self.products.len().div_ceil(KNOWN).max(1);
+        for product in self.products.iter().step_by(step) {
+            let answer = clerk.fetch(product.uri.path()).await?;
+            let tag = answer.headers.get(ETAG).cloned();
+            self.known.extend(tag.map(|tag| (product.uri.clone(), tag)));
+        }
+        Ok(self)
     }
 
     /// Has `units` of one new product for sale, and nothing else. Only staff can.

@@ -2,8 +2,8 @@
 
 use super::books::{Level, Log, State, Stock, Stored};
 use super::clerk::{Clerk, ClerkError};
-use super::goods::Goods;
 use super::ledger::{Attempt, Bought, Ledger};
+use super::scenarios::Scenario;
 use super::scenarios::buying::{Counter, heard};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -88,12 +88,12 @@ struct Events<'a> {
 }
 
 /// Reads where everything stands.
-pub async fn open(clerk: &mut Clerk) -> Result<Opening, ClerkError> {
+pub async fn open(clerk: &mut Clerk, scenario: &Scenario) -> Result<Opening, ClerkError> {
     Ok(Opening {
         orders: orders(clerk, "").await?,
         pending: orders(clerk, "&status=pending_payment").await?,
         last_event: last_event(clerk).await?,
-        levels: levels(clerk).await?,
+        levels: levels(clerk, scenario).await?,
     })
 }
 
@@ -103,9 +103,9 @@ pub async fn close(
     clerk: &mut Clerk,
     opening: &Opening,
     ledger: &mut Ledger,
-    goods: &Goods,
-    counter: &Counter,
+    scenario: &Scenario,
 ) -> Result<State, ClerkError> {
+    let counter = &scenario.counter;
     settle(clerk, ledger, counter).await;
     repeat(clerk, ledger, counter).await;
     let unpaid = ledger.bought.iter().filter(|bought| !bought.is_paid).count() as u64;
@@ -116,7 +116,7 @@ pub async fn close(
     {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let after = levels(clerk).await?;
+    let after = levels(clerk, scenario).await?;
     let level =
         |levels: &HashMap<String, Level>, sku: &str| levels.get(sku).copied().unwrap_or_default();
     let stock = |sku: &String| Stock {
@@ -126,7 +126,7 @@ pub async fn close(
     };
     Ok(State {
         orders: placed(clerk, opening.orders).await?,
-        skus: goods.skus().map(stock).collect(),
+        skus: sold(scenario).map(stock).collect(),
         log: log(clerk, opening.last_event).await?,
     })
 }
@@ -164,8 +164,27 @@ async fn placed(clerk: &mut Clerk, before: u64) -> Result<Vec<Stored>, ClerkErro
     }
 }
 
-async fn levels(clerk: &mut Clerk) -> Result<HashMap<String, Level>, ClerkError> {
+/// What a scenario may sell.
+fn sold(scenario: &Scenario) -> impl Iterator<Item = &String> {
+    scenario.goods.skus().filter(|_| scenario.journey.sells())
+}
+
+async fn levels(
+    clerk: &mut Clerk,
+    scenario: &Scenario,
+) -> Result<HashMap<String, Level>, ClerkError> {
     let (mut found, mut page) = (HashMap::new(), 1);
+    let count = sold(scenario).count();
+    if count <= PAGE {
+        // The whole list may be much longer.
+        for place in 0..count as u32 {
+            let path = format!("/v1/inventory/{}", scenario.goods.path_of(place));
+            let answer = clerk.fetch(&path).await?;
+            let LevelJson { sku, on_hand, reserved, backorder } = parsed(&path, &answer.body)?;
+            found.insert(sku, Level { on_hand, reserved, backorder });
+        }
+        return Ok(found);
+    }
     loop {
         let path = format!("/v1/inventory?limit={PAGE}&page={page}");
         let answer = clerk.fetch(&path).await?;

@@ -2,7 +2,7 @@
 //! only where that is a terminal.
 
 use super::books::thousands;
-use super::report::Second;
+use super::report::{Second, words};
 use std::io::{IsTerminal, Write};
 
 pub struct Progress {
@@ -64,14 +64,9 @@ fn line(name: &str, second: &Second) -> String {
     line
 }
 
-/// Microseconds, for people: `870 µs`, `5.8 ms`, `1.20 s`.
+/// Microseconds, for people.
 pub fn time(us: u64) -> String {
-    match us {
-        0..1_000 => format!("{us} µs"),
-        1_000..100_000 => format!("{:.1} ms", us as f64 / 1e3),
-        100_000..1_000_000 => format!("{:.0} ms", us as f64 / 1e3),
-        _ => format!("{:.2} s", us as f64 / 1e6),
-    }
+    words::time(us as f64)
 }
 
 #[cfg(test)]
@@ -90,8 +85,8 @@ mod tests {
             server_memory_bytes: Some(71 << 20),
             ..Second::default()
         };
-        let expected = "cart  4 s  10,400/s  p50 870 µs  p99 5.8 ms  7 shed  shop 1.40 cores 71 MB";
+        let expected =
+            "cart  4 s  10,400/s  p50 870 µs  p99 5.80 ms  7 shed  shop 1.40 cores 71 MB";
         assert_eq!(line("cart", &second), expected);
-        assert_eq!([100_000, 1_204_000].map(time), ["100 ms", "1.20 s"]);
     }
 }

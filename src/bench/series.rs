@@ -1,11 +1,11 @@
 //! Series of runs: what one command measures one after the other, and what follows from all together.
 
 use super::books::thousands;
-use super::load::Shape;
+use super::load::{Lateness, Shape, Tally};
 use super::plan::{Plan, Subject, Where};
 use super::progress::{Progress, time};
 use super::report::{Finding, Mark, Run};
-use super::session::{Burden, Done, Session};
+use super::session::{Burden, Session};
 use super::{BenchError, with_shop};
 use std::time::Duration;
 
@@ -18,8 +18,11 @@ const SOAK_RATE: f64 = 200.0;
 /// How much more than it can serve a flood is.
 const FLOOD: f64 = 10.0;
 
-/// Connections of a flood: more than a shop lets in at once.
+/// Connections of a flood: more than a shop has requests under way.
 const FLOOD_CONNECTIONS: usize = 6_000;
+
+/// Connections that find the ceiling.
+const CEILING_CONNECTIONS: usize = 64;
 
 /// How much slower the admitted may become.
 const MOST_SLOWER: u64 = 2;
@@ -28,7 +31,15 @@ const MOST_SLOWER: u64 = 2;
 pub async fn all(plan: &Plan, progress: &Progress) -> Result<Vec<Run>, BenchError> {
     match plan.subject {
         Subject::Size => sizes(plan, progress).await,
-        Subject::Flood => with_shop(plan, progress, plan.products, flood).await,
+        Subject::Flood => {
+            let mut borne = Vec::new();
+            let wave = async |session: &mut Session<'_>| flood(session, &mut borne).await;
+            let mut runs = with_shop(plan, progress, plan.products, wave).await?;
+            if let Some(flood) = runs.last_mut() {
+                flood.books.extend(borne);
+            }
+            Ok(runs)
+        }
         Subject::Drop => with_shop(plan, progress, plan.products, sales).await,
         Subject::Soak => with_shop(plan, progress, plan.products, soak).await,
         Subject::Browse
@@ -119,84 +130,173 @@ async fn sizes(plan: &Plan, progress: &Progress) -> Result<Vec<Run>, BenchError>
     Ok(runs)
 }
 
-/// The ceiling, half of it, ten times it, and half of it again at once.
-async fn flood(session: &mut Session<'_>) -> Result<Vec<Run>, BenchError> {
+/// The ceiling; then half of it, ten times as much, and half of it again without a pause. `borne` is
+/// told how that went, which is no question of the books.
+async fn flood(
+    session: &mut Session<'_>,
+    borne: &mut Vec<Finding>,
+) -> Result<Vec<Run>, BenchError> {
     let plan = session.plan;
     let subject = plan.of.first().copied().unwrap_or(Subject::Checkout);
-    let tell = |session: &Session<'_>, what: String| session.progress.tell(&format!("  {what}"));
-    tell(session, "how much can be served".into());
-    let ceiling = session.run(&Burden::of(plan, subject, None).called("ceiling")).await?;
-    let most = ceiling.run.throughput;
-    tell(session, format!("half of it: {} requests/s", thousands((most / 2.0) as u64)));
-    let half = |name: &str| Burden::of(plan, subject, Some(most / 2.0)).called(name);
-    let normal = session.run(&half("normal")).await?;
-    tell(session, format!("ten times: {} requests/s", thousands((most * FLOOD) as u64)));
-    let mut wave = Burden::of(plan, subject, Some(most * FLOOD)).called("flood");
-    wave.connections = plan.connections.unwrap_or(FLOOD_CONNECTIONS);
-    wave.warm_up = Duration::ZERO;
-    // Ten times is more than this generator may be able to send; then its own queue is not the shop's.
-    wave.counts_from_due = false;
-    let mut flood = session.run(&wave).await?;
-    tell(session, "and after it".into());
-    let mut calm = half("after the flood");
-    calm.warm_up = Duration::ZERO;
-    let mut after = session.run(&calm).await?;
-    flood.run.books.extend(of_flood(&normal, &flood));
-    after.run.books.push(of_calm(&normal, &after));
-    Ok(vec![ceiling.run, normal.run, flood.run, after.run])
+    let tell = |session: &Session<'_>, what: &str| session.progress.tell(&format!("  {what}"));
+    tell(session, "how much can be served");
+    let mut ceiling = Burden::of(plan, subject, None).called("ceiling");
+    ceiling.connections = CEILING_CONNECTIONS;
+    let ceiling = session.run(&ceiling).await?.run;
+    let most = ceiling.throughput;
+    let (half, wave) = ((most / 2.0) as u64, (most * FLOOD) as u64);
+    let what = format!("{} requests/s, then {}, then again", thousands(half), thousands(wave));
+    tell(session, &what);
+    let mut burden = Burden::of(plan, subject, Some(most * FLOOD)).called("flood");
+    burden.connections = plan.connections.unwrap_or(FLOOD_CONNECTIONS);
+    burden.shape = Shape::Flood;
+    burden.warm_up = Duration::ZERO;
+    burden.duration = 3 * plan.duration();
+    burden.lateness = Lateness::GivenUp;
+    let mut done = session.run(&burden).await?;
+    let third = plan.duration().as_secs() as usize;
+    for (at, what) in [(third, "the flood begins"), (2 * third, "the flood is over")] {
+        done.run.marks.push(Mark { at: at as f64, what: what.into() });
+    }
+    borne.extend(Flood::of(&done.seconds, third, done.unsent).findings());
+    Ok(vec![ceiling, done.run])
 }
 
-/// What a flood must not do.
-fn of_flood(normal: &Done, flood: &Done) -> [Finding; 3] {
-    let (usual, now) = (normal.run.latency.p99_us, flood.run.latency.p99_us);
-    let outcomes = &flood.run.outcomes;
-    let shed = &flood.total.shed;
-    let turned_away = shed.value_at_quantile(0.99);
-    [
-        Finding {
-            rule: "who is admitted in a flood is served at most half as fast".into(),
-            holds: now <= MOST_SLOWER * usual && outcomes.ok > 0,
-            detail: format!(
-                "p99 of {} admitted {}, normally {}",
-                thousands(outcomes.ok),
-                time(now),
-                time(usual)
-            ),
-        },
-        Finding {
-            rule: "who is not admitted hears so at once".into(),
-            holds: shed.is_empty() || turned_away <= MOST_SLOWER * usual,
-            detail: format!("{} turned away, p99 {}", thousands(shed.len()), time(turned_away)),
-        },
-        Finding {
-            rule: "and when to come again".into(),
-            holds: flood.total.without_retry_after == 0,
-            detail: format!(
-                "{} without Retry-After; {} journeys of the flood could not be sent from here",
-                thousands(flood.total.without_retry_after),
-                thousands(flood.unsent)
-            ),
-        },
-    ]
+/// What became of a wave: before it, in it, and from the second second after it.
+struct Flood {
+    before: Tally,
+    during: Tally,
+    after: Vec<Tally>,
+    unsent: u64,
 }
 
-/// The flood is over when this begins: its first second may still feel it.
-fn of_calm(normal: &Done, after: &Done) -> Finding {
-    let usual = normal.run.latency.p99_us;
-    let late = after.run.timeline.iter().skip(1);
-    let slow: Vec<_> =
-        late.filter(|second| second.p99_us > MOST_SLOWER * usual || second.shed > 0).collect();
-    let detail = match slow.first() {
-        None => format!("p99 {} at most, normally {}", time(after.run.latency.p99_us), time(usual)),
-        Some(second) => format!(
-            "second {}: p99 {}, {} turned away; normally {}",
-            second.at + 1,
-            time(second.p99_us),
-            thousands(second.shed),
-            time(usual)
-        ),
-    };
-    let rule = "a second after the flood all is as before".into();
-    // One second of many may meet something else that the machine has to do.
-    Finding { rule, holds: slow.len() <= after.run.timeline.len() / 10, detail }
+impl Flood {
+    /// `third` is how many seconds the flood lasted, and as many lie before it. What is under way
+    /// when it rises or falls belongs to neither side: a second at each border counts nowhere, but
+    /// the first one of the flood.
+    fn of(seconds: &[Tally], third: usize, unsent: u64) -> Flood {
+        let sum = |range: std::ops::Range<usize>| {
+            let mut sum = Tally::new();
+            seconds.iter().skip(range.start).take(range.len()).for_each(|one| sum.add(one));
+            sum
+        };
+        Flood {
+            // The first second opens what is opened once.
+            before: sum(third.min(2) - 1..third),
+            during: sum(third..2 * third),
+            after: seconds.iter().skip(2 * third + 1).cloned().collect(),
+            unsent,
+        }
+    }
+
+    fn findings(&self) -> [Finding; 4] {
+        let p99 = |tally: &Tally| tally.latency.value_at_quantile(0.99);
+        let (usual, now) = (p99(&self.before), p99(&self.during));
+        let turned_away = self.during.shed.value_at_quantile(0.99);
+        let admitted = self.during.outcomes.ok;
+        let slow = |second: &&Tally| p99(second) > MOST_SLOWER * usual || second.outcomes.shed > 0;
+        let slow = self.after.iter().filter(slow).count();
+        let slowest = self.after.iter().map(p99).max().unwrap_or_default();
+        [
+            Finding {
+                rule: "who is admitted in a flood waits at most twice as long".into(),
+                holds: now <= MOST_SLOWER * usual && admitted > 0,
+                detail: format!(
+                    "p99 of {} admitted {}, before it {}",
+                    thousands(admitted),
+                    time(now),
+                    time(usual)
+                ),
+            },
+            Finding {
+                rule: "who is not admitted hears so at once".into(),
+                holds: self.during.shed.is_empty() || turned_away <= MOST_SLOWER * usual,
+                detail: format!(
+                    "{} turned away, p99 {}; {} journeys could not be sent from here",
+                    thousands(self.during.shed.len()),
+                    time(turned_away),
+                    thousands(self.unsent)
+                ),
+            },
+            Finding {
+                rule: "and hears when to come again".into(),
+                holds: self.during.without_retry_after == 0,
+                detail: format!(
+                    "{} without Retry-After",
+                    thousands(self.during.without_retry_after)
+                ),
+            },
+            Finding {
+                rule: "a second after the flood all is as before".into(),
+                // One second in ten may meet something else that the machine has to do.
+                holds: slow <= self.after.len() / 10,
+                detail: format!(
+                    "{slow} of {} seconds slower than twice, the slowest p99 {}",
+                    self.after.len(),
+                    time(slowest)
+                ),
+            },
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::load::{Answer, Verdict};
+    use hyper::header::RETRY_AFTER;
+    use hyper::{HeaderMap, StatusCode};
+
+    /// A second in which `ok` were answered and `shed` turned away, each within so many microseconds.
+    fn second(ok: (u64, u64), shed: (u64, u64), says_when: bool) -> Tally {
+        let mut tally = Tally::new();
+        let answer = |status, headers| Answer { status, headers, body: "".into(), length: 0 };
+        for _ in 0..ok.0 {
+            tally.answered(&answer(StatusCode::OK, HeaderMap::new()), Verdict::Ok, ok.1);
+        }
+        let mut headers = HeaderMap::new();
+        if says_when {
+            headers.insert(RETRY_AFTER, "1".parse().unwrap());
+        }
+        let away = answer(StatusCode::SERVICE_UNAVAILABLE, headers);
+        (0..shed.0).for_each(|_| tally.answered(&away, Verdict::Shed, shed.1));
+        tally
+    }
+
+    /// Three seconds before, in and after a flood.
+    fn broken(change: impl FnOnce(&mut Vec<Tally>)) -> Vec<String> {
+        let calm = || second((50, 1_000), (0, 0), true);
+        let wave = || second((100, 1_900), (900, 500), true);
+        let mut seconds: Vec<Tally> = (0..3).map(|_| calm()).collect();
+        seconds.extend((0..3).map(|_| wave()));
+        // The flood still runs off.
+        seconds.push(wave());
+        seconds.extend((0..2).map(|_| calm()));
+        change(&mut seconds);
+        let findings = Flood::of(&seconds, 3, 0).findings();
+        findings.into_iter().filter(|one| !one.holds).map(|one| one.rule).collect()
+    }
+
+    #[test]
+    fn a_flood_that_is_turned_away_is_no_harm() {
+        assert!(broken(|_| {}).is_empty());
+    }
+
+    #[test]
+    fn each_promise_of_a_flood_can_be_broken() {
+        let slow = broken(|seconds| seconds[4] = second((100, 2_100), (900, 500), true));
+        assert_eq!(slow, ["who is admitted in a flood waits at most twice as long"]);
+        let nobody = |seconds: &mut Vec<Tally>| {
+            (3..6).for_each(|i| seconds[i] = second((0, 0), (900, 500), true));
+        };
+        assert_eq!(broken(nobody), ["who is admitted in a flood waits at most twice as long"]);
+        let late = broken(|seconds| seconds[4] = second((100, 1_000), (900, 9_000), true));
+        assert_eq!(late, ["who is not admitted hears so at once"]);
+        let silent = broken(|seconds| seconds[4] = second((100, 1_000), (900, 500), false));
+        assert_eq!(silent, ["and hears when to come again"]);
+        let still = broken(|seconds| seconds[7] = second((50, 1_000), (1, 500), true));
+        assert_eq!(still, ["a second after the flood all is as before"]);
+        let slow = broken(|seconds| seconds[8] = second((50, 3_000), (0, 0), true));
+        assert_eq!(slow, ["a second after the flood all is as before"]);
+    }
 }

@@ -5,11 +5,13 @@ use super::books::{self, thousands};
 use super::clerk::Clerk;
 use super::goods::Goods;
 use super::inspect;
-use super::load::{Arrivals, Drive, Driven, Recorder, Shape, Slice, Target, drive};
+use super::load::{
+    Arrivals, Drive, Driven, Lateness, Recorder, Shape, Slice, Tally, Target, drive,
+};
 use super::plan::{Plan, Subject};
 use super::process::Process;
 use super::progress::Progress;
-use super::report::{Finding, Latency, Load, Mark, Operation, Run, Second};
+use super::report::{Finding, Latency, Load, Mark, Operation, Outcomes, Run, Second};
 use super::scenarios::buying::Counter;
 use super::scenarios::{Journey, Reading, Scenario, Waiting};
 use std::sync::Arc;
@@ -36,8 +38,7 @@ pub struct Burden {
     pub shape: Shape,
     pub warm_up: Duration,
     pub duration: Duration,
-    /// See [`Drive::counts_from_due`].
-    pub counts_from_due: bool,
+    pub lateness: Lateness,
 }
 
 impl Burden {
@@ -51,7 +52,7 @@ impl Burden {
             shape: Shape::Steady,
             warm_up: plan.warm_up,
             duration: plan.duration(),
-            counts_from_due: true,
+            lateness: Lateness::Counts,
         }
     }
 
@@ -64,9 +65,11 @@ impl Burden {
 /// A run with what the report has no place for.
 pub struct Done {
     pub run: Run,
-    /// All kinds of requests together, behind the warm-up.
-    pub total: super::load::Tally,
-    /// By second: how long the slowest of a hundred took, and how many were admitted.
+    /// What was noted in each second, all kinds of requests together.
+    pub seconds: Vec<Tally>,
+    /// Of everything, also in the warm-up and behind the end.
+    outcomes: Outcomes,
+    /// Journeys that were due and never begun.
     pub unsent: u64,
 }
 
@@ -76,10 +79,9 @@ impl Session<'_> {
         let counter = Counter::new(self.plan.payment, format!("{:016x}", rand::random::<u64>()));
         let scenario = self.prepare(burden, counter).await?;
         let opening = match self.clerk.is_staff() {
-            true => Some(inspect::open(&mut self.clerk).await?),
+            true => Some(inspect::open(&mut self.clerk, &scenario).await?),
             false => None,
         };
-        let before = self.process.and_then(Process::worked);
         let mut notes = Notes::new(self.process, burden, self.progress);
         let arrivals = burden.rate.map(|rate| {
             let journeys = rate / burden.subject.requests();
@@ -89,21 +91,13 @@ impl Session<'_> {
         let driven =
             drive(&self.target, how, arrivals, &scenario, |slice| notes.take(slice)).await?;
         self.progress.clear();
-        let after = self.process.and_then(Process::worked);
         let mut done = notes.done(burden, &scenario, &driven);
         done.run.http = self.target.http;
-        // The warm-up's share is left out by time, for nobody looked at its end.
-        let share = burden.duration.as_secs_f64()
-            / (burden.duration + burden.warm_up).as_secs_f64().max(0.001);
-        let worked = before.zip(after).map(|(before, after)| (after - before).mul_f64(share));
-        done.run.server_cpu_ms = worked.map(|worked| worked.as_millis() as u64);
         let everything = notes_of_answers(&done, &driven);
         if let Some(opening) = opening {
             self.progress.tell("  reading the books");
             let mut ledger = driven.ledger;
-            let (goods, counter) = (&scenario.goods, &scenario.counter);
-            let state =
-                inspect::close(&mut self.clerk, &opening, &mut ledger, goods, counter).await?;
+            let state = inspect::close(&mut self.clerk, &opening, &mut ledger, &scenario).await?;
             done.run.books = books::findings(&ledger, &state);
             done.run.books.push(everything);
         } else if !everything.holds {
@@ -123,7 +117,7 @@ impl Session<'_> {
             duration: burden.duration,
             journeys,
             seed: self.plan.seed,
-            counts_from_due: burden.counts_from_due,
+            lateness: burden.lateness,
         }
     }
 
@@ -139,7 +133,9 @@ impl Session<'_> {
             Subject::Browse => (goods, Journey::Read(Reading::All)),
             Subject::Product => (goods, Journey::Read(Reading::Product)),
             Subject::Page => (goods, Journey::Read(Reading::Page)),
-            Subject::NotModified => (goods, Journey::Read(Reading::NotModified)),
+            Subject::NotModified => {
+                (goods.with_versions(&mut self.clerk).await?, Journey::Read(Reading::NotModified))
+            }
             Subject::Search => (goods, Journey::Search),
             Subject::Cart => (goods.in_stock()?, Journey::Cart),
             Subject::Checkout | Subject::Flood => (goods.in_stock()?, Journey::Checkout),
@@ -196,7 +192,7 @@ const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Whether any request met what none should, also in the warm-up and behind the end.
 fn notes_of_answers(done: &Done, driven: &Driven) -> Finding {
-    let outcomes = &done.total.outcomes;
+    let outcomes = &done.outcomes;
     let mut detail = format!("{} answers", thousands(outcomes.sent() - outcomes.unanswered));
     if outcomes.errors() > 0 {
         detail += &format!(
@@ -287,17 +283,21 @@ impl<'a> Notes<'a> {
     fn done(mut self, burden: &Burden, scenario: &Scenario, driven: &Driven) -> Done {
         let requests = burden.subject.requests();
         let mut all = Recorder::new(scenario.kinds().len());
-        let mut took = Duration::ZERO;
+        let (mut took, mut worked, mut seconds) = (Duration::ZERO, Some(0.0), vec![]);
         for (second, recorder, length) in &mut self.slices {
             all.add(recorder);
+            seconds.push(recorder.total());
             took += *length;
+            worked = worked
+                .zip(second.server_cpu)
+                .map(|(sum, cores)| sum + cores * length.as_secs_f64() * 1e3);
             let due = |due: &std::collections::BTreeMap<usize, u64>| {
                 let journeys = due.get(&(second.at as usize + 1)).copied().unwrap_or(0);
                 (journeys as f64 * requests).round() as u64
             };
             second.intended = driven.intended.as_ref().map(due);
         }
-        let seconds = took.as_secs_f64().max(0.001);
+        let length = took.as_secs_f64().max(0.001);
         let in_time: Vec<u64> = all.tallies.iter().map(|tally| tally.outcomes.ok).collect();
         // What was due in time and answered later counts, where a clock said when it was due.
         let mut with_errors = all.clone();
@@ -314,7 +314,7 @@ impl<'a> Notes<'a> {
                 name: kind.name.into(),
                 durable: kind.is_durable,
                 outcomes: tally.outcomes.clone(),
-                throughput: *in_time as f64 / seconds,
+                throughput: *in_time as f64 / length,
                 latency: Latency::of(&tally.latency),
                 answer_bytes: tally.bytes.checked_div(tally.outcomes.ok),
             })
@@ -334,19 +334,18 @@ impl<'a> Notes<'a> {
             warm_up_ms: burden.warm_up.as_millis() as u64,
             duration_ms: took.as_millis() as u64,
             outcomes: total.outcomes.clone(),
-            throughput: in_time.iter().sum::<u64>() as f64 / seconds,
+            throughput: in_time.iter().sum::<u64>() as f64 / length,
             latency: Latency::of(&total.latency),
             operations,
             marks: marks(&timeline, driven),
             timeline,
-            server_cpu_ms: None,
+            server_cpu_ms: worked.map(|ms| ms as u64),
             server_memory_peak_bytes: self.peak,
             books: vec![],
             shares: vec![],
         };
-        let mut total = total;
-        total.outcomes = with_errors.total().outcomes;
-        Done { run, total, unsent: driven.unsent }
+        let outcomes = with_errors.total().outcomes;
+        Done { run, seconds, outcomes, unsent: driven.unsent }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `mercat bench`: how fast a shop is on this machine, and whether it stayed right meanwhile.
 
+use super::serve::Ending;
 use crate::bench::plan::{Payment, Plan, Subject, Where};
 use crate::bench::report::compare::Comparison;
 use crate::bench::report::{Http, Report, html};
@@ -206,9 +207,10 @@ pub(super) async fn bench(args: BenchArgs) -> anyhow::Result<()> {
         env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let progress = Progress::new(false);
     let measured = run(&plan, format!("mercat {}", command.join(" ")), &progress);
+    let mut ending = Ending::heard_from_now_on()?;
     let report = tokio::select! {
         report = measured => report?,
-        _ = tokio::signal::ctrl_c() => bail!("interrupted; nothing was reported"),
+        () = ending.asked_for() => bail!("interrupted; nothing was reported"),
     };
     let mut text = String::new();
     table::write(&report, &mut text)?;

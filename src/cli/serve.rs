@@ -76,7 +76,7 @@ impl Ending {
         Ok(Ending { interrupt, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn asked_for(&mut self) {
+    pub(super) async fn asked_for(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

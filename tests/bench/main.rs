@@ -127,6 +127,23 @@ fn catalogs_and_connections_make_a_grid() {
 }
 
 #[test]
+fn a_flood_is_looked_at_before_in_and_after_it() {
+    let flood = ["flood", "--of", "product", "--connections", "8", "--duration", "2"];
+    let report = Bench::new(flood).any_report();
+    let [ceiling, flood] = &report.runs[..] else { panic!("two runs") };
+    assert_eq!((ceiling.name(), flood.name()), ("product ceiling".into(), "product flood".into()));
+    right(ceiling);
+    // How well the flood was borne is for a quiet machine to say; here, that it was looked at.
+    let looked_at = |rule: &str| flood.books.iter().any(|finding| finding.rule.contains(rule));
+    for rule in ["waits at most twice", "hears so at once", "when to come again", "as before"] {
+        assert!(looked_at(rule), "{rule}: {:?}", flood.books);
+    }
+    assert_eq!(flood.timeline.len(), 6);
+    let due = |at: usize| flood.timeline[at].intended.unwrap_or(0);
+    assert!(due(2) > 5 * due(1) && due(3) > 5 * due(4), "{:?}", flood.timeline);
+}
+
+#[test]
 fn a_memory_folder_is_refused_unless_it_is_wanted() {
     // Where there is such a folder at all.
     let memory = std::path::Path::new("/dev/shm");

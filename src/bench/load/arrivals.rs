@@ -14,6 +14,8 @@ pub enum Shape {
     /// As a sale that was announced: from nothing to its peak within a tenth of the time, then ever
     /// less, to a twentieth of the peak at the end.
     Sale,
+    /// A flood: in the middle third its peak, before and after it a twentieth.
+    Flood,
 }
 
 impl Shape {
@@ -23,6 +25,8 @@ impl Shape {
         match self {
             Shape::Steady => 1.0,
             Shape::Sale if part < RISE => part / RISE,
+            Shape::Flood if (1.0 / 3.0..2.0 / 3.0).contains(&part) => 1.0,
+            Shape::Flood => 0.05,
             Shape::Sale => (-3.0 * (part - RISE) / (1.0 - RISE)).exp(),
         }
     }
@@ -101,6 +105,18 @@ mod tests {
         };
         assert!(within(2, 3) > within(0, 1) && within(2, 3) > 3 * within(12, 13));
         assert!(within(19, 20) < within(12, 13));
+    }
+
+    #[test]
+    fn a_flood_rises_at_once_and_is_over_at_once() {
+        let moments = moments(Shape::Flood, 1);
+        let third = Duration::from_secs(20) / 3;
+        let within = |from: Duration, to: Duration| {
+            moments.iter().filter(|moment| (from..to).contains(*moment)).count()
+        };
+        let (before, after) = (within(Duration::ZERO, third), within(2 * third, 3 * third));
+        assert!((260..410).contains(&before) && (260..410).contains(&after), "{before} {after}");
+        assert!((6_300..7_100).contains(&within(third, 2 * third)));
     }
 
     #[test]

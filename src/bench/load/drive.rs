@@ -46,10 +46,21 @@ pub struct Drive {
     /// Journeys that are done in all, where their number rather than the time is the end.
     pub journeys: Option<u64>,
     pub seed: u64,
-    /// Whether latencies of open-loop load count from the moment when a journey was due. They do,
-    /// unless more is sent on purpose than this generator can.
-    pub counts_from_due: bool,
+    pub lateness: Lateness,
 }
+
+/// What becomes of a journey that is due and finds every connection busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lateness {
+    /// It waits, and its latency counts from when it was due.
+    Counts,
+    /// It is given up after a moment: more is sent on purpose than can be sent from here, and what
+    /// waits here says nothing about the shop. Latencies count from when a request was sent.
+    GivenUp,
+}
+
+/// How late a journey may begin that would be given up.
+const LATEST: Duration = Duration::from_millis(100);
 
 /// What was noted in one second by all threads, or in the warm-up (0) or behind the end (the last).
 pub struct Slice {
@@ -72,6 +83,7 @@ pub struct Driven {
 struct Queue {
     due: Mutex<VecDeque<(u64, Instant)>>,
     ready: Semaphore,
+    given_up: AtomicU64,
 }
 
 impl Queue {
@@ -79,9 +91,15 @@ impl Queue {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn next(&self) -> Option<(u64, Instant)> {
-        self.ready.acquire().await.ok()?.forget();
-        self.lock().pop_front()
+    async fn next(&self, lateness: Lateness) -> Option<(u64, Instant)> {
+        loop {
+            self.ready.acquire().await.ok()?.forget();
+            let (number, due) = self.lock().pop_front()?;
+            if lateness == Lateness::Counts || due.elapsed() < LATEST {
+                return Some((number, due));
+            }
+            self.given_up.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -118,9 +136,10 @@ pub async fn drive(
     for index in 0..threads {
         // Each connection belongs to one thread.
         let share = drive.connections / threads + usize::from(index < drive.connections % threads);
-        let queue = arrivals
-            .is_some()
-            .then(|| Arc::new(Queue { due: Mutex::default(), ready: Semaphore::new(0) }));
+        let queue = arrivals.is_some().then(|| {
+            let (due, ready) = (Mutex::default(), Semaphore::new(0));
+            Arc::new(Queue { due, ready, given_up: AtomicU64::new(0) })
+        });
         let lane = Lane {
             target: Arc::clone(&target),
             scenario: Arc::clone(scenario),
@@ -251,8 +270,8 @@ fn run_lane(
         for _ in 0..lane.drive.connections {
             for wire in Wire::several(&lane.target, lane.drive.streams.max(1)) {
                 let (kinds, recorder) = (lane.scenario.kinds(), Arc::clone(&recorder));
-                let Drive { seed, counts_from_due, .. } = lane.drive;
-                let mut visitor = Visitor::new(wire, kinds, recorder, seed, counts_from_due);
+                let Drive { seed, lateness, .. } = lane.drive;
+                let mut visitor = Visitor::new(wire, kinds, recorder, seed, lateness);
                 if let Err(error) = visitor.open().await {
                     let _ = is_ready.send(Err(error));
                     return nothing;
@@ -287,7 +306,7 @@ async fn work(mut visitor: Visitor, lane: Arc<Lane>, times: Times) -> Ledger {
     tokio::time::sleep_until(times.begin.into()).await;
     match &lane.queue {
         Some(queue) => {
-            while let Some((number, due)) = queue.next().await {
+            while let Some((number, due)) = queue.next(lane.drive.lateness).await {
                 visitor.begin(number, Some(due));
                 lane.scenario.visit(&mut visitor).await;
             }
@@ -328,13 +347,13 @@ fn unsent(lane: &Lane, recorder: &Mutex<Recorder>, times: Times) -> u64 {
     let Some(queue) = &lane.queue else { return 0 };
     let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
     let left = std::mem::take(&mut *queue.lock());
-    if lane.drive.counts_from_due {
+    if lane.drive.lateness == Lateness::Counts {
         for (_, due) in &left {
             let waited = times.end.saturating_duration_since(*due).as_micros();
             recorder.tallies[0].unsent(u64::try_from(waited).unwrap_or(u64::MAX));
         }
     }
-    left.len() as u64
+    left.len() as u64 + queue.given_up.load(Ordering::Relaxed)
 }
 
 impl Lane {

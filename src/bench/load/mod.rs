@@ -14,7 +14,9 @@ mod visitor;
 mod wire;
 
 pub use arrivals::{Arrivals, Shape};
-pub use drive::{Drive, Driven, LoadError, Slice, drive};
+pub use drive::{Drive, Driven, Lateness, LoadError, Slice, drive};
+#[cfg(test)]
+pub use recorder::Verdict;
 pub use recorder::{Kind, Recorder, Tally};
 pub use visitor::{Fate, Visitor};
 pub use wire::{Answer, Target, Whole, Wire};

@@ -61,7 +61,7 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST_US, 3).expect("these bounds are valid")
 }
 
-/// What became of one kind of request.
+/// What became of one kind of request, or of several.
 #[derive(Clone, Debug)]
 pub struct Tally {
     pub outcomes: Outcomes,
@@ -75,13 +75,18 @@ pub struct Tally {
     pub bytes: u64,
 }
 
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally::new()
+    }
+}
+
 impl Tally {
-    fn new() -> Tally {
+    pub fn new() -> Tally {
         Tally {
             outcomes: Outcomes::default(),
             latency: histogram(),
-            // Grows where it is used at all.
-            shed: Histogram::new(3).expect("three digits are valid"),
+            shed: histogram(),
             without_retry_after: 0,
             bytes: 0,
         }
@@ -107,7 +112,7 @@ impl Tally {
             Verdict::Shed => {
                 outcomes.shed += 1;
                 self.without_retry_after += u64::from(!answer.headers.contains_key(RETRY_AFTER));
-                self.shed.saturating_record(us.min(LONGEST_US));
+                self.shed.saturating_record(us);
             }
         }
     }
@@ -121,10 +126,10 @@ impl Tally {
         self.latency.saturating_record(us);
     }
 
-    fn add(&mut self, other: &Tally) {
+    pub fn add(&mut self, other: &Tally) {
         add_outcomes(&mut self.outcomes, &other.outcomes);
         self.latency.add(&other.latency).expect("all have the same bounds");
-        self.shed.add(&other.shed).expect("it grows");
+        self.shed.add(&other.shed).expect("all have the same bounds");
         self.without_retry_after += other.without_retry_after;
         self.bytes += other.bytes;
     }
@@ -201,6 +206,7 @@ mod tests {
         }
         let total = sum.total();
         assert_eq!((total.latency.len(), total.latency.max()), (2, 300));
+        assert!(total.shed.max() >= 9_000_000, "{}", total.shed.max());
         assert_eq!((total.bytes, total.without_retry_after), (10, 2));
         assert_eq!((total.outcomes.ok, total.outcomes.shed, total.outcomes.unanswered), (2, 2, 2));
         assert_eq!(total.outcomes.statuses, [(200, 2), (503, 2)].into());

@@ -1,5 +1,6 @@
 //! Somebody who goes through a scenario, request by request, and what they remember of it.
 
+use super::drive::Lateness;
 use super::recorder::{Kind, Recorder, Verdict};
 use super::wire::{Answer, Target, Whole, Wire};
 use crate::bench::ledger::Ledger;
@@ -30,8 +31,7 @@ pub struct Visitor {
     kinds: &'static [Kind],
     recorder: Arc<Mutex<Recorder>>,
     seed: u64,
-    /// Whether latencies count from when a journey was due or from when a request was sent.
-    counts_from_due: bool,
+    lateness: Lateness,
     due: Option<Instant>,
     /// The journey's number, which no other has.
     pub number: u64,
@@ -48,14 +48,14 @@ impl Visitor {
         kinds: &'static [Kind],
         recorder: Arc<Mutex<Recorder>>,
         seed: u64,
-        counts_from_due: bool,
+        lateness: Lateness,
     ) -> Visitor {
         Visitor {
             wire,
             kinds,
             recorder,
             seed,
-            counts_from_due,
+            lateness,
             due: None,
             number: 0,
             chance: ChaCha8Rng::seed_from_u64(seed),
@@ -66,7 +66,7 @@ impl Visitor {
 
     pub(super) fn begin(&mut self, number: u64, due: Option<Instant>) {
         self.number = number;
-        self.due = due.filter(|_| self.counts_from_due);
+        self.due = due.filter(|_| self.lateness == Lateness::Counts);
         // Neighbours must not look alike: the seeds of this generator are hashed by it.
         self.chance = ChaCha8Rng::seed_from_u64(self.seed ^ number.rotate_left(32));
         self.was_shed = false;

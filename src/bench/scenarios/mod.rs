@@ -44,6 +44,16 @@ pub enum Journey {
     FillCarts(Waiting),
 }
 
+impl Journey {
+    /// Whether it ever takes something off the shelf.
+    pub fn sells(&self) -> bool {
+        match self {
+            Journey::Checkout | Journey::FlashSale(_) | Journey::Drop | Journey::Mixed => true,
+            Journey::Read(_) | Journey::Search | Journey::Cart | Journey::FillCarts(_) => false,
+        }
+    }
+}
+
 impl Scenario {
     /// The requests that it sends, in the order in which its journeys name them.
     pub fn kinds(&self) -> &'static [Kind] {
