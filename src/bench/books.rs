@@ -151,7 +151,8 @@ fn one_order_for_a_key(ledger: &Ledger) -> Finding {
 fn nothing_oversold(state: &State) -> Finding {
     let is_wrong = |stock: &&Stock| {
         let Level { on_hand, reserved, backorder } = stock.after;
-        !backorder && !(0 <= reserved && reserved <= on_hand)
+        let is_covered = (0..=on_hand).contains(&reserved);
+        !backorder && !is_covered
     };
     let wrong = state.skus.iter().filter(is_wrong);
     let wrong: Vec<String> =

@@ -61,4 +61,11 @@ impl Ledger {
             self.failures.push(format!("{kind}: {} {said}", answer.status));
         }
     }
+
+    /// As [`Ledger::failed`], of a request that nobody answered.
+    pub fn silent(&mut self, kind: &str, why: &str) {
+        if self.failures.len() < MOST_WORDS {
+            self.failures.push(format!("{kind}: no answer, {why}"));
+        }
+    }
 }

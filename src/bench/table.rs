@@ -81,7 +81,8 @@ fn write_run(report: &Report, run: &Run, out: &mut impl Write) -> fmt::Result {
         writeln!(out, "  after {:.0} s: {}", mark.at, mark.what)?;
     }
     for share in &run.shares {
-        let limit = report.limit(&share.limit).map_or(&*share.limit, |limit| &*limit.name);
+        let limit = report.limit(&share.limit);
+        let limit = limit.map_or("the bare parts of the same mix", |limit| &*limit.name);
         let wanted = share.wanted.map_or(String::new(), |wanted| {
             let reached = if share.is_reached() == Some(true) { "reached" } else { "NOT reached" };
             format!(", {:.0} % wanted: {reached}", wanted * 100.0)

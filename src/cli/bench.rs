@@ -116,10 +116,14 @@ enum Instead {
     },
 }
 
+/// Requests a second that nobody can send.
+const MOST: f64 = 1e7;
+
 impl BenchArgs {
     fn plan(&self) -> anyhow::Result<Plan> {
-        if let Some(rate) = self.rate.iter().chain(&self.factors).find(|rate| !(**rate > 0.0)) {
-            bail!("{rate} is no rate: it must be above 0");
+        let is_none = |rate: &&f64| rate.is_nan() || **rate <= 0.0 || **rate > MOST;
+        if let Some(rate) = self.rate.iter().chain(&self.factors).find(is_none) {
+            bail!("{rate} is no rate: it must be above 0 and at most {MOST}");
         }
         let is_series = |of: &&Subject| {
             matches!(of, Subject::Size | Subject::Flood | Subject::Drop | Subject::Soak)

@@ -61,7 +61,7 @@ impl Iterator for Arrivals {
             // From an even number in (0, 1]; the logarithm of nothing is endless.
             let even: f64 = 1.0 - self.chance.random::<f64>();
             self.last += -even.ln() / self.peak;
-            if !(self.last < length) {
+            if self.last.is_nan() || self.last >= length {
                 return None;
             }
             if self.chance.random::<f64>() < self.shape.at(self.last / length) {

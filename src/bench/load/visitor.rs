@@ -94,9 +94,15 @@ impl Visitor {
         let tally = &mut recorder.tallies[kind];
         let answer = match answer {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => {
+            Ok(Err(error)) => {
+                tally.unanswered();
+                self.ledger.silent(self.kinds[kind].name, &error.to_string());
+                return Err(Fate::Unanswered);
+            }
+            Err(_) => {
                 tally.unanswered();
                 self.wire.abandon();
+                self.ledger.silent(self.kinds[kind].name, "the time was up");
                 return Err(Fate::Unanswered);
             }
         };

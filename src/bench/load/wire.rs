@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
@@ -61,7 +62,7 @@ impl Target {
 }
 
 /// A body that is there as a whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Whole(Option<Bytes>);
 
 impl Whole {
@@ -120,17 +121,21 @@ pub struct Wire {
     target: Arc<Target>,
     line: Option<Line>,
     shared: Shared,
+    used: Instant,
 }
+
+/// A connection that rested for so long may be closed by the other end at this very moment.
+const RESTED: Duration = Duration::from_secs(1);
 
 impl Wire {
     pub fn new(target: Arc<Target>) -> Wire {
-        Wire { target, line: None, shared: Shared::default() }
+        Wire { target, line: None, shared: Shared::default(), used: Instant::now() }
     }
 
     /// As many clients as streams, over one connection in HTTP/2 and one each in HTTP/1.1.
     pub(super) fn several(target: &Arc<Target>, streams: usize) -> Vec<Wire> {
         let shared = Shared::default();
-        let wire = |_| Wire { target: Arc::clone(target), line: None, shared: Arc::clone(&shared) };
+        let wire = |_| Wire { shared: Arc::clone(&shared), ..Wire::new(Arc::clone(target)) };
         (0..streams).map(wire).collect()
     }
 
@@ -178,11 +183,23 @@ impl Wire {
 
     /// Sends a request and reads its whole answer; the body is given back where `keep` says so, or
     /// where the answer is an error.
+    ///
+    /// What only reads is sent once more where the connection had rested and turns out to be closed:
+    /// servers close such, and every client does that (RFC 9110, section 9.2.2).
     pub async fn send(&mut self, request: Request<Whole>, keep: bool) -> io::Result<Answer> {
-        let answer = self.exchange(request, keep).await;
+        let may_repeat = request.method() == Method::GET && self.used.elapsed() > RESTED;
+        let again = may_repeat.then(|| request.clone());
+        let mut answer = self.exchange(request, keep).await;
+        if answer.is_err()
+            && let Some(request) = again
+        {
+            self.line = None;
+            answer = self.exchange(request, keep).await;
+        }
         if answer.is_err() {
             self.line = None;
         }
+        self.used = Instant::now();
         answer
     }
 

@@ -23,14 +23,17 @@ pub(super) const DROP: &[Kind] = &[
 
 /// Carts with one unit each, and the SKU that is in each.
 #[derive(Clone, Default)]
-pub struct Waiting(Arc<Mutex<Vec<(Box<str>, u32)>>>);
+pub struct Waiting(Arc<Mutex<Vec<Cart>>>);
+
+/// A cart's id, and the place of the SKU in it.
+type Cart = (Box<str>, u32);
 
 impl Waiting {
     fn put(&self, cart: Box<str>, sku: u32) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((cart, sku));
     }
 
-    fn take(&self) -> Option<(Box<str>, u32)> {
+    fn take(&self) -> Option<Cart> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
