@@ -79,12 +79,18 @@ fn of(run: &Run, limits: &[Limit]) -> Vec<Share> {
     let operations: Vec<&Operation> = used(run).collect();
     match &*operations {
         [] => {}
-        [operation] => shares.extend(own(operation).map(|(limit, wanted)| Share {
-            operation: Some(operation.name.clone()),
-            limit: limit.id.clone(),
-            share: operation.throughput / limit.rate,
-            wanted: Some(wanted),
-        })),
+        [operation] => {
+            shares.extend(
+                own(operation).map(|(limit, wanted)| share(operation, limit, Some(wanted))),
+            );
+            let parts = [
+                format!("store-{connections}"),
+                format!("mailbox-{connections}"),
+                "fsync".to_owned(),
+            ];
+            let parts = parts.iter().filter(|_| operation.durable).filter_map(|id| find(id));
+            shares.extend(parts.map(|limit| share(operation, limit, None)));
+        }
         several => {
             let parts = several.iter().map(|one| Some(one.throughput / own(one)?.0.rate));
             let sum: Option<f64> = parts.sum();
@@ -96,18 +102,16 @@ fn of(run: &Run, limits: &[Limit]) -> Vec<Share> {
             }));
         }
     }
-    for operation in operations.iter().filter(|operation| operation.durable) {
-        for id in [format!("store-{connections}"), format!("mailbox-{connections}"), "fsync".into()]
-        {
-            shares.extend(find(&id).map(|limit| Share {
-                operation: Some(operation.name.clone()),
-                limit: id.clone(),
-                share: operation.throughput / limit.rate,
-                wanted: None,
-            }));
-        }
-    }
     shares
+}
+
+fn share(operation: &Operation, limit: &Limit, wanted: Option<f64>) -> Share {
+    Share {
+        operation: Some(operation.name.clone()),
+        limit: limit.id.clone(),
+        share: operation.throughput / limit.rate,
+        wanted,
+    }
 }
 
 #[cfg(test)]

@@ -247,7 +247,7 @@ fn line((place, run): (usize, &Run)) -> Line {
 }
 
 fn view(place: usize, run: &Run, report: &Report) -> RunView {
-    let seconds = |ms: u64| words::round_time(ms as f64 * 1e3);
+    let seconds = |ms: u64| words::round_time((ms as f64 / 100.0).round() * 1e5);
     let about = format!(
         "{}, {}, {}; {} measured after a warm-up of {}",
         load(run.load),
