@@ -296,3 +296,39 @@ fn mistyped(word: &str, chance: &mut ChaCha8Rng) -> String {
 fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
+
+#[cfg(test)]
+impl Goods {
+    /// A shop with one product.
+    pub fn of_one(target: &Target) -> Goods {
+        Goods {
+            products: vec![Product { uri: target.uri("/v1/products/prod-1") }],
+            pages: vec![],
+            queries: Queries::default(),
+            known: vec![],
+            for_sale: vec![],
+            carts: target.uri("/v1/carts"),
+            in_catalog: 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_error_is_made_of_the_same_letters() {
+        let mut chance = ChaCha8Rng::seed_from_u64(1);
+        for word in ["Walnut", "Lamp", "Größe", "ab"] {
+            let wrong = mistyped(word, &mut chance);
+            let sorted = |word: &str| {
+                let mut letters: Vec<char> = word.chars().collect();
+                letters.sort_unstable();
+                letters
+            };
+            assert_eq!(sorted(&wrong), sorted(word));
+            assert_eq!(wrong.chars().next(), word.chars().next());
+        }
+    }
+}

@@ -112,8 +112,8 @@ pub struct Plan {
     pub skus: usize,
     /// Units of the one SKU of a sale.
     pub units: Option<u64>,
-    /// Carts that are filled before a flash sale.
-    pub carts: u64,
+    /// Carts that are filled before a flash sale; as many as it may need where that is not said.
+    pub carts: Option<u64>,
     /// Multiples of a usual sale's rate.
     pub factors: Vec<f64>,
     /// Catalogs and connections of `size`.

@@ -15,7 +15,7 @@ use super::report::{Finding, Latency, Load, Mark, Operation, Outcomes, Run, Seco
 use super::scenarios::buying::Counter;
 use super::scenarios::{Journey, Reading, Scenario, Waiting};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A shop that is driven.
 pub struct Session<'a> {
@@ -163,14 +163,38 @@ impl Session<'_> {
         Ok(Arc::new(scenario))
     }
 
-    /// Everybody fills their cart before the sale begins.
+    /// Everybody fills their cart before the sale begins. How many are needed follows from the rate,
+    /// or, in closed loop, from how fast the first carts are filled: no order is faster than a cart.
     async fn fill_carts(
         &mut self,
         burden: &Burden,
         sale: &Scenario,
         waiting: &Waiting,
     ) -> Result<(), BenchError> {
-        let carts = self.plan.carts;
+        let length = (burden.warm_up + burden.duration).as_secs_f64();
+        let mut carts = match (self.plan.carts, burden.rate) {
+            (Some(carts), _) => carts,
+            // A Poisson process rarely has a tenth more than its mean.
+            (None, Some(rate)) => (rate * length * 1.1) as u64 + SOME_CARTS,
+            (None, None) => SOME_CARTS,
+        };
+        let began = Instant::now();
+        self.fill_some(burden, sale, waiting, carts).await?;
+        if self.plan.carts.is_none() && burden.rate.is_none() {
+            let a_second = carts as f64 / began.elapsed().as_secs_f64();
+            carts = ((a_second * length * 1.2) as u64).min(MOST_CARTS);
+            self.fill_some(burden, sale, waiting, carts).await?;
+        }
+        Ok(())
+    }
+
+    async fn fill_some(
+        &mut self,
+        burden: &Burden,
+        sale: &Scenario,
+        waiting: &Waiting,
+        carts: u64,
+    ) -> Result<(), BenchError> {
         self.progress.tell(&format!("  filling {} carts", thousands(carts)));
         let filling = Arc::new(Scenario {
             journey: Journey::FillCarts(waiting.clone()),
@@ -186,6 +210,12 @@ impl Session<'_> {
         }
     }
 }
+
+/// Carts by which is seen how fast they are filled.
+const SOME_CARTS: u64 = 500;
+
+/// Carts that wait, at the most.
+const MOST_CARTS: u64 = 1_000_000;
 
 /// Longer than anybody waits for carts.
 const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);

@@ -64,9 +64,9 @@ pub(super) struct BenchArgs {
     /// Units of the one SKU of a sale; default is plenty, for a drop 1,000
     #[arg(long, value_name = "N")]
     units: Option<u64>,
-    /// Carts that are filled before a flash sale begins
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
-    carts: u64,
+    /// Carts that are filled before a flash sale begins; default is as many as may be needed
+    #[arg(long, value_name = "N")]
+    carts: Option<u64>,
     /// Multiples of a drop's usual rate, a run for each
     #[arg(long, value_name = "F,…", value_delimiter = ',', default_values_t = [1.0, 10.0, 100.0])]
     factors: Vec<f64>,

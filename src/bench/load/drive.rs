@@ -364,3 +364,93 @@ impl Lane {
         let _ = self.slices.send(Slice { index, recorder, took });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::arrivals::Shape;
+    use super::*;
+    use crate::bench::goods::Goods;
+    use crate::bench::report::Http;
+    use crate::bench::scenarios::buying::{Counter, Payment};
+    use crate::bench::scenarios::{Journey, Reading};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// How long the server of these tests takes for an answer, at least.
+    const TAKES: Duration = Duration::from_millis(20);
+
+    /// Answers whatever it is asked, one request after the other on each connection.
+    async fn slow_server() -> Target {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut request = [0; 1_024];
+                    while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                        tokio::time::sleep(TAKES).await;
+                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                        if stream.write_all(answer).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Target { address, authority: address.to_string(), http: Http::One }
+    }
+
+    /// A second of some hundred arrivals, which one connection cannot serve.
+    async fn overloaded(lateness: Lateness) -> (Driven, Recorder) {
+        let target = slow_server().await;
+        let scenario = Arc::new(Scenario {
+            journey: Journey::Read(Reading::Product),
+            goods: Arc::new(Goods::of_one(&target)),
+            counter: Arc::new(Counter::new(Payment::Test, "test".into())),
+        });
+        let how = Drive {
+            connections: 1,
+            streams: 1,
+            threads: 1,
+            warm_up: Duration::ZERO,
+            duration: SECOND,
+            journeys: None,
+            seed: 1,
+            lateness,
+        };
+        let arrivals = Arrivals::new(200.0, Shape::Steady, SECOND, 1);
+        let mut all = Recorder::new(scenario.kinds().len());
+        let watch = |slice: Slice| all.add(&slice.recorder);
+        let driven = drive(&target, how, Some(arrivals), &scenario, watch).await.unwrap();
+        (driven, all)
+    }
+
+    fn due(driven: &Driven) -> u64 {
+        driven.intended.as_ref().unwrap().values().sum()
+    }
+
+    #[tokio::test]
+    async fn who_had_to_queue_waited_from_when_they_were_due() {
+        let (driven, all) = overloaded(Lateness::Counts).await;
+        let Recorder { tallies } = all;
+        let answered = tallies[0].outcomes.ok;
+        // Each is answered, or was never sent; and nobody is left out.
+        assert_eq!(answered + driven.unsent, due(&driven));
+        assert_eq!(tallies[0].latency.len(), due(&driven));
+        // Of 200 a second that one connection answers at 50 a second, the one in the middle of those
+        // that are answered waits for three eighths of a second. A quarter of all waited less than
+        // half of that, whether they were answered or not.
+        let quarter = tallies[0].latency.value_at_quantile(0.25);
+        assert!(quarter > 100_000, "{quarter} us");
+    }
+
+    #[tokio::test]
+    async fn what_would_begin_too_late_is_given_up_where_more_is_sent_than_can_be() {
+        let (driven, all) = overloaded(Lateness::GivenUp).await;
+        let tally = all.total();
+        assert_eq!(tally.outcomes.ok + driven.unsent, due(&driven));
+        assert!(driven.unsent > 0, "one connection cannot send them all");
+        // What was never sent has no latency.
+        assert_eq!(tally.latency.len(), tally.outcomes.ok);
+    }
+}

@@ -251,3 +251,58 @@ async fn read(answer: Response<Incoming>, keep: bool) -> io::Result<Answer> {
     let body = if rest.is_empty() { first } else { [&first[..], &rest].concat().into() };
     Ok(Answer { status: head.status, headers: head.headers, body, length })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// Answers the first request of each connection, and closes it when the second one comes.
+    async fn impatient_server() -> Arc<Target> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut request = [0; 1_024];
+                    let _ = stream.read(&mut request).await;
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
+                    let _ = stream.write_all(answer).await;
+                    let _ = stream.read(&mut request).await;
+                });
+            }
+        });
+        Arc::new(Target { address, authority: address.to_string(), http: Http::One })
+    }
+
+    /// The second request on a connection that has rested or not, and whether it is answered.
+    async fn second(method: Method, has_rested: bool) -> bool {
+        let target = impatient_server().await;
+        let mut wire = Wire::new(Arc::clone(&target));
+        let request = || target.request(method.clone(), target.uri("/"), Whole::empty());
+        let first = wire.send(request(), true).await.unwrap();
+        assert_eq!((&first.body[..], first.length), (&b"hi"[..], 2));
+        if has_rested {
+            wire.used -= 2 * RESTED;
+        }
+        wire.send(request(), false).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_read_that_met_a_closing_connection_is_sent_once_more_and_a_write_is_not() {
+        assert!(second(Method::GET, true).await);
+        assert!(!second(Method::POST, true).await, "it may have been done");
+        assert!(!second(Method::GET, false).await, "a connection in use is not closed by anybody");
+    }
+
+    #[tokio::test]
+    async fn a_broken_connection_is_opened_again() {
+        let target = impatient_server().await;
+        let mut wire = Wire::new(Arc::clone(&target));
+        for is_answered in [true, false, true, false] {
+            let request = target.get(target.uri("/"));
+            assert_eq!(wire.send(request, false).await.is_ok(), is_answered);
+        }
+    }
+}
