@@ -11,6 +11,7 @@
 //! of the two here. After a crash the flag may rightly point to the older one (the newer was not
 //! acknowledged then), so that there, and only there, this cannot be told from damage.
 
+use super::pages::{self, FLAGS, HEADER_BYTES, LEFT_BY_A_CRASH, SECOND_IS_PRIMARY};
 use super::redb_store::{SCHEMA, schema_of};
 use super::upgrade::upgrade;
 use super::{StoreError, Table};
@@ -24,20 +25,48 @@ use std::ops::Bound;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Who checks the pages of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    /// [`pages`], in a part of the time; redb where that does not find the file whole.
+    Quick,
+    /// redb itself.
+    Thorough,
+}
 
 /// Opens a file for reading, after every page of it was checked. Shared with other readers, refused
 /// while a shop runs on it.
-pub(super) fn look(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
+pub(super) fn look(path: &Path, cache_bytes: usize, check: Check) -> Result<Database, StoreError> {
     let damaged = |detail: String| StoreError::Damaged { path: path.to_owned(), detail };
     let file = File::open(path)?;
-    check_header(&file).map_err(damaged)?;
-    let sheet = Sheet::over(file)?;
+    let header = check_header(&file).map_err(damaged)?;
+    if check == Check::Quick
+        && let Some(commit) = pages::whole(&file, &header)
+    {
+        let sheet = Sheet::over(file.try_clone()?)?;
+        let database = open(path, cache_bytes, &sheet, Check::Quick)?;
+        // What redb opened is what was checked, unless another process wrote to the file meanwhile.
+        if sheet.last_commit()? == commit {
+            return Ok(database);
+        }
+    }
+    open(path, cache_bytes, &Sheet::over(file)?, Check::Thorough)
+}
+
+fn open(
+    path: &Path,
+    cache_bytes: usize,
+    sheet: &Sheet,
+    check: Check,
+) -> Result<Database, StoreError> {
+    let damaged = |detail: String| StoreError::Damaged { path: path.to_owned(), detail };
     let opened = catch_unwind(AssertUnwindSafe(|| {
         Database::builder()
             .set_cache_size(cache_bytes)
-            .set_check_integrity_on_open(true)
-            .create_with_backend(sheet)
+            .set_check_integrity_on_open(check == Check::Thorough)
+            .create_with_backend(sheet.clone())
     }));
     // redb means to say so where a page leads it astray, but a panic would mean the same.
     let opened = opened.map_err(|_| damaged("its pages lead nowhere".to_owned()))?;
@@ -55,7 +84,7 @@ pub(super) fn look(path: &Path, cache_bytes: usize) -> Result<Database, StoreErr
 
 /// As [`look`], of the file of a shop that this program knows in full.
 pub(super) fn look_at_shop(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
-    let database = look(path, cache_bytes)?;
+    let database = look(path, cache_bytes, Check::Thorough)?;
     match schema_of(&database)? {
         None => return Err(StoreError::NotAShop { path: path.to_owned() }),
         Some(found) if found > SCHEMA => return Err(StoreError::Newer { found, known: SCHEMA }),
@@ -76,16 +105,12 @@ fn unknown_table(database: &Database) -> Result<Option<String>, StoreError> {
     Ok(names.find(|name| !known(name)))
 }
 
-/// Where the flags and the numbers of the two last commits are in redb's header (its file format 3).
+/// Where the numbers of the two last commits are in redb's header (its file format 3).
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
-const FLAGS: usize = 9;
-const SECOND_IS_PRIMARY: u8 = 1;
-const LEFT_BY_A_CRASH: u8 = 2;
 const COMMIT_NUMBERS: [usize; 2] = [64 + 104, 64 + 128 + 104];
-const HEADER_BYTES: usize = 320;
 
 /// What redb takes on trust, or falls over.
-fn check_header(file: &File) -> Result<(), String> {
+fn check_header(file: &File) -> Result<[u8; HEADER_BYTES], String> {
     let mut header = [0; HEADER_BYTES];
     let length = file.metadata().map_or(0, |about| about.len());
     if file.read_exact_at(&mut header, 0).is_err() {
@@ -104,14 +129,17 @@ fn check_header(file: &File) -> Result<(), String> {
     if header[FLAGS] & LEFT_BY_A_CRASH == 0 && other > newest {
         return Err("its header names another commit than the last one".to_owned());
     }
-    Ok(())
+    Ok(header)
 }
 
 const BLOCK: u64 = 4_096;
 
-/// A file that stays as it is, and what was written over it.
+/// A file that stays as it is, and what was written over it. Clones are the same sheet.
+#[derive(Clone, Debug)]
+struct Sheet(Arc<Inner>);
+
 #[derive(Debug)]
-struct Sheet {
+struct Inner {
     file: File,
     /// The same file, for its locks.
     locks: FileBackend,
@@ -131,18 +159,25 @@ impl Sheet {
         let length = file.metadata()?.len();
         let locks = FileBackend::new(file.try_clone()?).map_err(redb::Error::from)?;
         let state = State { length, of_file: length, written: BTreeMap::new() };
-        Ok(Sheet { file, locks, state: Mutex::new(state) })
+        Ok(Sheet(Arc::new(Inner { file, locks, state: Mutex::new(state) })))
+    }
+
+    /// The last commit that its header names.
+    fn last_commit(&self) -> io::Result<pages::Slot> {
+        let mut header = [0; HEADER_BYTES];
+        self.read(0, &mut header)?;
+        Ok(*pages::primary(&header))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The bytes of the file from `offset` on, with zeros where it has none.
     fn read_file(&self, of_file: u64, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let there = of_file.saturating_sub(offset).min(out.len() as u64) as usize;
         out[there..].fill(0);
-        self.file.read_exact_at(&mut out[..there], offset)
+        self.0.file.read_exact_at(&mut out[..there], offset)
     }
 }
 
@@ -205,12 +240,12 @@ impl StorageBackend for Sheet {
     }
 
     fn close(&self) -> io::Result<()> {
-        self.locks.close()
+        self.0.locks.close()
     }
 
     // Nothing is written to the file: whoever else reads it may do so.
     fn try_lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks.try_lock_shared_range(from, to)
+        self.0.locks.try_lock_shared_range(from, to)
     }
 
     fn try_lock_shared_range(
@@ -218,23 +253,23 @@ impl StorageBackend for Sheet {
         from: Bound<u64>,
         to: Bound<u64>,
     ) -> Result<bool, BackendError> {
-        self.locks.try_lock_shared_range(from, to)
+        self.0.locks.try_lock_shared_range(from, to)
     }
 
     fn lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
-        self.locks.lock_shared_range(from, to)
+        self.0.locks.lock_shared_range(from, to)
     }
 
     fn lock_shared_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
-        self.locks.lock_shared_range(from, to)
+        self.0.locks.lock_shared_range(from, to)
     }
 
     fn unlock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
-        self.locks.unlock_range(from, to)
+        self.0.locks.unlock_range(from, to)
     }
 
     fn query_lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<bool, BackendError> {
-        self.locks.query_lock_range(from, to)
+        self.0.locks.query_lock_range(from, to)
     }
 }
 
@@ -260,13 +295,17 @@ mod tests {
         let path = folder.path().join(FILE_NAME);
         let mut bytes = fs::read(&path).unwrap();
         assert_eq!(bytes[FLAGS] & LEFT_BY_A_CRASH, 0, "it was closed well");
-        assert!(look(&path, CACHE).is_ok());
+        for check in [Check::Quick, Check::Thorough] {
+            assert!(look(&path, CACHE, check).is_ok());
+        }
         bytes[FLAGS] ^= SECOND_IS_PRIMARY;
         fs::write(&path, &bytes).unwrap();
-        let Err(StoreError::Damaged { detail, .. }) = look(&path, CACHE) else {
-            panic!("it was taken for whole")
-        };
-        assert_eq!(detail, "its header names another commit than the last one");
+        for check in [Check::Quick, Check::Thorough] {
+            let Err(StoreError::Damaged { detail, .. }) = look(&path, CACHE, check) else {
+                panic!("it was taken for whole")
+            };
+            assert_eq!(detail, "its header names another commit than the last one");
+        }
     }
 
     #[test]

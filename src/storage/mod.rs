@@ -14,6 +14,7 @@ pub mod committer;
 pub mod copy;
 mod look;
 pub mod memory;
+mod pages;
 pub mod read_only;
 pub mod records;
 pub mod redb_store;

@@ -12,7 +12,7 @@ use super::archive::{Entry, Recorder, Standing};
 use super::batch::{Batch, Committed, Conflict};
 use super::checked;
 use super::commit::{Tx, apply_group};
-use super::look::look;
+use super::look::{Check, look};
 use super::table::{Table, seq_of};
 use super::upgrade::upgrade;
 use super::{Direction, Snapshot, Store, StoreError, Visit};
@@ -154,7 +154,7 @@ fn refuse_unusable(path: &Path, cache_bytes: usize) -> Result<(), StoreError> {
     if fs::metadata(path).map_or(0, |file| file.len()) == 0 {
         return Ok(());
     }
-    let looked_at = look(path, cache_bytes)?;
+    let looked_at = look(path, cache_bytes, Check::Quick)?;
     match schema_of(&looked_at)? {
         Some(found) if found > SCHEMA => Err(StoreError::Newer { found, known: SCHEMA }),
         Some(found) => upgrade(&looked_at, found),
