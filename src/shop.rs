@@ -32,9 +32,10 @@ use crate::secrets::Vault;
 use crate::storage::{Store, StoreError};
 use crate::telemetry::{Figures, KeepingFigures, Telemetry};
 use std::io;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::available_parallelism;
+use std::thread::{self, available_parallelism};
 use tokio::sync::{Semaphore, watch};
 
 /// Live streams of events at once: each keeps a connection and up to a page of events.
@@ -126,7 +127,10 @@ impl Shop {
             backups,
         } = parts;
         let cores = available_parallelism().map_or(2, usize::from);
+        let (own, now) = (Arc::clone(&store), clock.now());
+        let keys = thread::spawn(move || Keys::load(own, now));
         let reads = Arc::new(Reads::load(Arc::clone(&store), &vault)?);
+        let keys = keys.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         #[cfg(debug_assertions)]
         crate::failpoints::pass("models-loaded");
         let mut pools = Pools::start(PoolSizes::for_cores(cores), Arc::clone(&store))?;
@@ -140,7 +144,6 @@ impl Shop {
             order_numbers: OrderNumbers::after(reads.orders.highest_number()),
             checkout_answer: checkout_answer.clone(),
         });
-        let keys = Keys::load(Arc::clone(&store), clock.now())?;
         let (owed, witness) = (keys.owed(), keys.clone());
         let (search, indexed, indexing) =
             search_service(&mut pools, Arc::clone(&reads), index_folder)?;
@@ -209,6 +212,8 @@ impl Shop {
             })
             .await?;
         let recovered = recover(&*store, &engine.directory, owed, checkout_answer, &vault).await?;
+        let own = Arc::clone(&reads);
+        tokio::task::spawn_blocking(move || own.orders.mark_all());
         Ok(Shop {
             env,
             reads,

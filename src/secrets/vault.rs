@@ -12,6 +12,7 @@ use crate::storage::{Stored, Table};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::thread;
 
 /// There is no key of this person: nothing can be sealed for them any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,13 +52,31 @@ impl Vault {
             None => new_ring(store, &shop)?,
         };
         let people = People::default();
+        let mut known = Vec::new();
         for_each_person(&*snapshot, &mut |person, row| {
             if let PersonRow::Known { wrapped, standing } = row {
-                let key = Secret::unwrapped(wrapped.as_bytes(), &shop.0, &person_context(person));
-                let key = key.map_err(|_| damaged(person))?;
-                people.insert(person, Person { key, standing });
+                known.push((person, wrapped, standing));
             }
             Ok(())
+        })?;
+        // Opening a hundred thousand keys takes one core a third of a second.
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let open_some = |some: &[(PersonId, Sealed, Standing)]| {
+            for (person, wrapped, standing) in some {
+                let context = person_context(*person);
+                let key = Secret::unwrapped(wrapped.as_bytes(), &shop.0, &context);
+                let key = key.map_err(|_| damaged(*person))?;
+                people.insert(*person, Person { key, standing: *standing });
+            }
+            Ok(())
+        };
+        thread::scope(|scope| {
+            let parts = known.chunks(known.len().div_ceil(threads).max(1));
+            let opening: Vec<_> = parts.map(|some| scope.spawn(|| open_some(some))).collect();
+            let opened = opening
+                .into_iter()
+                .map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            opened.collect::<Result<(), SecretsError>>()
         })?;
         Ok(Vault(Arc::new(Keys { shop, ring, people })))
     }

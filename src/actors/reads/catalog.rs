@@ -4,7 +4,7 @@
 //! that stays, and publishes it in a [`CatalogCell`]. Whoever holds one sees one moment throughout.
 
 use super::levels::Levels;
-use super::shelf::{Listed, Page, ProductFilter, Shelf, Sort, fold};
+use super::shelf::{self, Listed, Page, ProductFilter, Shelf, Sort, fold};
 use crate::domain::cart::Offer;
 use crate::domain::catalog::{Product, Variant};
 use crate::domain::grouping::{Category, Collection, Members};
@@ -12,7 +12,9 @@ use crate::domain::{Money, ProductId, Sku};
 use arc_swap::ArcSwap;
 use imbl::{HashMap, OrdMap};
 use std::ops::Deref;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 /// Where the newest catalog is found.
 #[derive(Default)]
@@ -63,7 +65,8 @@ pub struct Catalog {
     /// The product and which of its variants it is.
     skus: HashMap<Sku, (Arc<Listed>, u32)>,
     public: Shelf,
-    everything: Shelf,
+    /// What shoppers do not see.
+    hidden: Shelf,
     categories: OrdMap<Arc<str>, Arc<Versioned<Category>>>,
     /// Folded name to handle.
     category_names: HashMap<Arc<str>, Arc<str>>,
@@ -125,8 +128,9 @@ impl Catalog {
         page: Page,
         levels: &Levels,
     ) -> (usize, Vec<Arc<Listed>>) {
-        let shelf = if filter.include_unpublished { &self.everything } else { &self.public };
-        shelf.list(filter, sort, page, levels)
+        let shelves = [&self.public, &self.hidden];
+        let shelves = if filter.include_unpublished { &shelves[..] } else { &shelves[..1] };
+        shelf::list(shelves, filter, sort, page, levels)
     }
 
     /// Every product, in order of id, whether public or not.
@@ -152,7 +156,11 @@ impl Catalog {
 
     /// Every product of a category, in order of id, whether public or not.
     pub fn in_category(&self, name: &str) -> Vec<Arc<Listed>> {
-        self.everything.members_of(name).cloned().collect()
+        let shelves = [&self.public, &self.hidden];
+        let members = shelves.iter().flat_map(|shelf| shelf.members_of(name));
+        let mut members: Vec<_> = members.cloned().collect();
+        members.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        members
     }
 
     /// The categories as a tree, those of one level by name.
@@ -209,7 +217,8 @@ impl Catalog {
                 (total, page.cloned().collect())
             }
             Members::ByRule(rule) => {
-                self.public.list(&ProductFilter::from(rule), Sort::default(), page, levels)
+                let filter = ProductFilter::from(rule);
+                shelf::list(&[&self.public], &filter, Sort::default(), page, levels)
             }
         }
     }
@@ -218,16 +227,39 @@ impl Catalog {
     pub(in crate::actors) fn put_product(&mut self, product: Product, version: u64) -> Arc<Listed> {
         self.remove_product(&product.id);
         let listed = Arc::new(Listed::new(product, version));
-        self.products.insert(listed.id.clone(), Arc::clone(&listed));
-        self.handles.insert(listed.content.handle.as_str().into(), Arc::clone(&listed));
-        for (place, variant) in listed.content.variants.iter().enumerate() {
-            self.skus.insert(variant.sku.clone(), (Arc::clone(&listed), place as u32));
-        }
-        self.everything.insert(&listed);
-        if listed.is_public() {
-            self.public.insert(&listed);
-        }
+        self.name(&listed);
+        self.shelf_of(&listed).insert(&listed);
         listed
+    }
+
+    /// Fills an empty catalog with all products there are, in order of id.
+    pub(super) fn fill(&mut self, products: Vec<(Product, u64)>) {
+        let listed = products.into_iter();
+        let listed: Vec<_> =
+            listed.map(|(product, version)| Arc::new(Listed::new(product, version))).collect();
+        let (public, hidden): (Vec<_>, Vec<_>) =
+            listed.iter().cloned().partition(|listed| listed.is_public());
+        thread::scope(|scope| {
+            let shelves = scope.spawn(|| (Shelf::of(&public), Shelf::of(&hidden)));
+            for listed in &listed {
+                self.name(listed);
+            }
+            let shelves = shelves.join();
+            (self.public, self.hidden) = shelves.unwrap_or_else(|panic| resume_unwind(panic));
+        });
+    }
+
+    /// Has a product found by each name that it has.
+    fn name(&mut self, listed: &Arc<Listed>) {
+        self.products.insert(listed.id.clone(), Arc::clone(listed));
+        self.handles.insert(listed.content.handle.as_str().into(), Arc::clone(listed));
+        for (place, variant) in listed.content.variants.iter().enumerate() {
+            self.skus.insert(variant.sku.clone(), (Arc::clone(listed), place as u32));
+        }
+    }
+
+    fn shelf_of(&mut self, listed: &Listed) -> &mut Shelf {
+        if listed.is_public() { &mut self.public } else { &mut self.hidden }
     }
 
     pub(super) fn remove_product(&mut self, id: &ProductId) {
@@ -242,10 +274,7 @@ impl Catalog {
                 self.skus.remove(&variant.sku);
             }
         }
-        self.everything.remove(&listed);
-        if listed.is_public() {
-            self.public.remove(&listed);
-        }
+        self.shelf_of(&listed).remove(&listed);
     }
 
     pub(in crate::actors) fn put_category(&mut self, category: Category, version: u64) {

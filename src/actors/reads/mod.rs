@@ -83,16 +83,16 @@ impl Reads {
 
     fn load_catalog(&self) -> Result<(), StoreError> {
         let snapshot = self.store.snapshot()?;
+        let mut products = Vec::with_capacity(snapshot.count(Table::Products)? as usize);
+        snapshot.load_all(Table::Products, |_, version, product| {
+            products.push((product, version));
+        })?;
         let mut loaded = Ok(());
         self.catalog.update(|catalog| {
+            catalog.fill(products);
             loaded = snapshot
-                .load_all(Table::Products, |_, version, product| {
-                    catalog.put_product(product, version);
-                })
-                .and_then(|()| {
-                    snapshot.load_all(Table::Categories, |_, version, category| {
-                        catalog.put_category(category, version);
-                    })
+                .load_all(Table::Categories, |_, version, category| {
+                    catalog.put_category(category, version);
                 })
                 .and_then(|()| {
                     snapshot.load_all(Table::Collections, |_, version, collection| {
@@ -114,16 +114,13 @@ impl Reads {
     }
 
     fn load_orders(&self) -> Result<(), StoreError> {
-        /// Orders come with all their lines; a part at a time is enough to have in memory.
-        const PART: usize = 4_096;
-        let mut part = Vec::with_capacity(PART);
+        let mut filling = orders::Filling::default();
         self.store.snapshot()?.load_all(Table::Orders, |key, version, order: Order| {
-            part.extend(key.try_into().ok().map(|id| (OrderId::from_bytes(id), version, order)));
-            if part.len() >= PART {
-                self.orders.put(part.drain(..));
+            if let Ok(id) = key.try_into() {
+                filling.add(OrderId::from_bytes(id), version, order);
             }
         })?;
-        self.orders.put(part);
+        self.orders.fill(filling);
         Ok(())
     }
 

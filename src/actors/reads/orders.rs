@@ -7,7 +7,7 @@
 
 use super::shelf::{Page, fold};
 use crate::domain::order::{Order, OrderStatus};
-use crate::domain::recipient::Contact;
+use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::{Money, OrderId, PersonId, Sku, Timestamp};
 use crate::secrets::Vault;
 use arc_swap::ArcSwap;
@@ -15,7 +15,7 @@ use imbl::{OrdMap, OrdSet};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What lists know of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,25 +75,83 @@ pub struct Orders {
     vault: Vault,
     /// What e-mail addresses are hashed with: random, and known to this run alone.
     salt: [u8; 32],
-    /// One copy of each SKU's text, however many orders name it.
-    known: Mutex<HashSet<Sku>>,
+    /// Held by whoever changes the books.
+    writer: Mutex<Writer>,
+    /// Orders that were there at the start and are not found by e-mail yet. Opening what is sealed takes
+    /// as long as all the rest of a start, so the shop does it when it is open, and whoever
+    /// looks for an address before that waits for it.
+    unmarked: Mutex<Vec<(Place, Recipient)>>,
 }
+
+#[derive(Default)]
+struct Writer {
+    /// One copy of each SKU's text, however many orders name it.
+    known: HashSet<Sku>,
+    /// Who was forgotten since the start, as long as there are unmarked orders.
+    forgotten: HashSet<PersonId>,
+}
+
+/// Orders that are marked between two looks of the writer.
+const MARKED_AT_ONCE: usize = 1_000;
 
 impl Orders {
     pub fn new(vault: Vault) -> Orders {
-        let (books, known) = (ArcSwap::default(), Mutex::default());
-        Orders { books, vault, salt: rand::random(), known }
+        let (books, writer, unmarked) = (ArcSwap::default(), Mutex::default(), Mutex::default());
+        Orders { books, vault, salt: rand::random(), writer, unmarked }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has every order found by its e-mail address; returns when all are.
+    pub fn mark_all(&self) {
+        let mut unmarked = self.unmarked.lock().unwrap_or_else(PoisonError::into_inner);
+        while !unmarked.is_empty() {
+            let some = unmarked.len().saturating_sub(MARKED_AT_ONCE)..;
+            let some = unmarked.drain(some).filter_map(|(place, to)| {
+                let mark = self.mark_of(&to)?;
+                Some((place, to.person, mark))
+            });
+            let some: Vec<_> = some.collect();
+            let mut writer = self.writer();
+            let mut books = Books::clone(&self.books.load());
+            for (place, person, mark) in some {
+                if !writer.forgotten.contains(&person)
+                    && let Some(order) = books.at(&place)
+                {
+                    let marked = OrderSummary { email: Some(mark), ..(*order).clone() };
+                    books.orders.insert(place, Arc::new(marked));
+                    books.emails.insert((mark, place));
+                }
+            }
+            self.books.store(Arc::new(books));
+            if unmarked.is_empty() {
+                writer.forgotten = HashSet::new();
+            }
+        }
+        *unmarked = Vec::new();
+    }
+
+    /// The mark of the address in an order's contact, if that can still be opened.
+    fn mark_of(&self, to: &Recipient) -> Option<EmailMark> {
+        let contact: Contact = self.vault.known(to.person, &to.sealed)?;
+        Some(self.mark(&contact.email))
     }
 
     /// How many orders the filter holds for, and the page of them, newest first.
     pub fn list(&self, filter: &OrderFilter, page: Page) -> (usize, Vec<Arc<OrderSummary>>) {
         let email = filter.email.as_deref().map(|email| self.mark(email));
+        if email.is_some() {
+            self.mark_all();
+        }
         self.books.load().list(filter, email, page)
     }
 
     /// Guests of whom nothing is known but orders under this address: they may be claimed by
     /// whoever reads its mail. At most `most` of them, those who bought last.
     pub fn guests_of(&self, email: &str, most: usize) -> Vec<PersonId> {
+        self.mark_all();
         let (books, mark) = (self.books.load(), self.mark(email));
         let theirs = books.emails.range(range_of(mark)).rev().filter_map(|(_, place)| {
             let person = books.orders.get(place)?.person;
@@ -129,17 +187,39 @@ impl Orders {
 
     /// Takes orders over from their rows.
     pub(super) fn put(&self, orders: impl IntoIterator<Item = (OrderId, u64, Order)>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.writer();
         let mut books = Books::clone(&self.books.load());
         for (id, version, order) in orders {
-            let email = || {
-                let to = &order.placed.recipient;
-                let contact: Contact = self.vault.known(to.person, &to.sealed)?;
-                Some(self.mark(&contact.email))
-            };
-            books.put(id, version, &order, email, &mut known);
+            let email = || self.mark_of(&order.placed.recipient);
+            books.put(id, version, &order, email, &mut writer.known);
         }
         self.books.store(Arc::new(books));
+    }
+
+    /// Takes over the orders that there are at the start, of which nothing is known yet.
+    pub(super) fn fill(&self, filling: Filling) {
+        let Filling { mut orders, known, mut people, mut skus, unmarked } = filling;
+        // As they were stored, and so nearly in order.
+        orders.sort_by_key(|(place, _)| *place);
+        people.sort_unstable();
+        skus.sort_unstable();
+        let of_status = |status| {
+            let own = orders.iter().filter(move |(_, order)| order.status == status);
+            own.map(|(place, _)| *place).collect()
+        };
+        let books = Books {
+            pending: of_status(OrderStatus::PendingPayment),
+            paid: of_status(OrderStatus::Paid),
+            cancelled: of_status(OrderStatus::Cancelled),
+            emails: OrdSet::new(),
+            people: people.into_iter().collect(),
+            skus: skus.into_iter().collect(),
+            highest_number: orders.iter().map(|(_, order)| order.number).max(),
+            orders: orders.into_iter().collect(),
+        };
+        self.books.store(Arc::new(books));
+        self.writer().known = known;
+        *self.unmarked.lock().unwrap_or_else(PoisonError::into_inner) = unmarked;
     }
 
     /// Orders of these persons are found by e-mail no more.
@@ -147,6 +227,8 @@ impl Orders {
         if people.is_empty() {
             return;
         }
+        let mut writer = self.writer();
+        writer.forgotten.extend(people);
         let mut books = Books::clone(&self.books.load());
         let theirs = people.iter().flat_map(|person| books.people.range(range_of(*person)));
         let theirs = theirs.filter_map(|(_, place)| Some((*place, books.at(place)?)));
@@ -170,6 +252,68 @@ impl Orders {
     }
 }
 
+/// Orders on their way into empty books: put in one by one and in no order, each would be looked for
+/// in every index.
+#[derive(Default)]
+pub(super) struct Filling {
+    orders: Vec<(Place, Arc<OrderSummary>)>,
+    known: HashSet<Sku>,
+    people: Vec<(PersonId, Place)>,
+    skus: Vec<(Sku, Place)>,
+    unmarked: Vec<(Place, Recipient)>,
+}
+
+impl Filling {
+    /// Adds an order; each once.
+    pub fn add(&mut self, id: OrderId, version: u64, order: Order) {
+        let place = (order.placed.placed_at, id);
+        let skus = skus_of(&order, &mut self.known);
+        self.skus.extend(skus.iter().map(|sku| (sku.clone(), place)));
+        self.people.push((order.placed.recipient.person, place));
+        let summary = OrderSummary::of(id, version, &order, None, skus);
+        self.orders.push((place, Arc::new(summary)));
+        self.unmarked.push((place, order.placed.recipient));
+    }
+}
+
+/// Each SKU of an order once, as the one copy of its text.
+fn skus_of(order: &Order, known: &mut HashSet<Sku>) -> Box<[Sku]> {
+    let mut skus = Vec::with_capacity(order.placed.lines.len());
+    for line in &order.placed.lines {
+        let sku = known.get(&line.sku).unwrap_or(&line.sku).clone();
+        if !skus.contains(&sku) {
+            known.insert(sku.clone());
+            skus.push(sku);
+        }
+    }
+    skus.into()
+}
+
+impl OrderSummary {
+    fn of(
+        id: OrderId,
+        version: u64,
+        order: &Order,
+        email: Option<EmailMark>,
+        skus: Box<[Sku]>,
+    ) -> OrderSummary {
+        let placed = &order.placed;
+        OrderSummary {
+            id,
+            version,
+            number: placed.number,
+            status: order.status(),
+            payment_status: order.payment_status(),
+            person: placed.recipient.person,
+            email,
+            total: placed.total,
+            placed_at: placed.placed_at,
+            updated_at: order.updated_at,
+            skus,
+        }
+    }
+}
+
 /// All that is kept for one of something.
 fn range_of<T: Copy>(one: T) -> std::ops::RangeInclusive<(T, Place)> {
     let last = (Timestamp::from_millis(i64::MAX), OrderId::from_bytes([0xff; 16]));
@@ -188,19 +332,6 @@ impl Books {
         let placed = &order.placed;
         let place = (placed.placed_at, id);
         let status = order.status();
-        let summary = |email, skus| OrderSummary {
-            id,
-            version,
-            number: placed.number,
-            status,
-            payment_status: order.payment_status(),
-            person: placed.recipient.person,
-            email,
-            total: placed.total,
-            placed_at: placed.placed_at,
-            updated_at: order.updated_at,
-            skus,
-        };
         if let Some(before) = self.orders.get(&place) {
             // What an order was placed with never changes, so only its status can move it.
             let (old, email, skus) = (before.status, before.email, before.skus.clone());
@@ -208,26 +339,21 @@ impl Books {
                 self.of_status_mut(old).remove(&place);
                 self.of_status_mut(status).insert(place);
             }
-            self.orders.insert(place, Arc::new(summary(email, skus)));
+            let summary = OrderSummary::of(id, version, order, email, skus);
+            self.orders.insert(place, Arc::new(summary));
             return;
         }
         let email = email();
         if let Some(mark) = email {
             self.emails.insert((mark, place));
         }
-        let mut skus = Vec::with_capacity(placed.lines.len());
-        for line in &placed.lines {
-            let sku = known.get(&line.sku).unwrap_or(&line.sku).clone();
-            if !skus.contains(&sku) {
-                known.insert(sku.clone());
-                self.skus.insert((sku.clone(), place));
-                skus.push(sku);
-            }
-        }
+        let skus = skus_of(order, known);
+        self.skus.extend(skus.iter().map(|sku| (sku.clone(), place)));
         self.people.insert((placed.recipient.person, place));
         self.of_status_mut(status).insert(place);
         self.highest_number = self.highest_number.max(Some(placed.number));
-        self.orders.insert(place, Arc::new(summary(email, skus.into())));
+        let summary = OrderSummary::of(id, version, order, email, skus);
+        self.orders.insert(place, Arc::new(summary));
     }
 
     fn list(

@@ -87,8 +87,11 @@ impl From<&Rule> for ProductFilter {
 }
 
 impl ProductFilter {
-    fn has_price(&self) -> bool {
-        self.min_price.is_some() || self.max_price.is_some()
+    /// Whether it names a group or a price.
+    fn is_narrow(&self) -> bool {
+        let groups = [&self.category, &self.brand, &self.tag];
+        let has_price = self.min_price.is_some() || self.max_price.is_some();
+        has_price || groups.iter().any(|group| group.is_some())
     }
 
     /// What is asked of each product by itself; groups are looked up in their indexes.
@@ -124,6 +127,27 @@ pub enum Direction {
 pub struct Sort {
     pub by: SortBy,
     pub direction: Direction,
+}
+
+impl Sort {
+    fn directed(self, order: Ordering) -> Ordering {
+        match self.direction {
+            Direction::Ascending => order,
+            Direction::Descending => order.reverse(),
+        }
+    }
+
+    /// By what products say of themselves: units sold are not among it.
+    fn compare(self, a: &Listed, b: &Listed) -> Ordering {
+        let order = match self.by {
+            SortBy::Price => a.price.cmp(&b.price),
+            SortBy::Name => a.name.cmp(&b.name),
+            SortBy::CreatedAt => a.created_at.cmp(&b.created_at),
+            SortBy::UpdatedAt => a.updated_at.cmp(&b.updated_at),
+            SortBy::Bestselling => Ordering::Equal,
+        };
+        self.directed(order).then_with(|| a.id.cmp(&b.id))
+    }
 }
 
 impl Default for Sort {
@@ -211,7 +235,43 @@ impl equivalent::Comparable<Entry<i64>> for Edge {
 }
 
 impl Shelf {
-    pub fn len(&self) -> usize {
+    /// A shelf of all of these, which are in order of id and each of them once. Put in one by one, every
+    /// index would be walked down for each product, and in no order.
+    pub fn of(products: &[Arc<Listed>]) -> Shelf {
+        fn index<K: Ord + Clone>(
+            products: &[Arc<Listed>],
+            key: impl Fn(&Listed) -> K,
+        ) -> OrdSet<Entry<K>> {
+            let entry =
+                |product: &Arc<Listed>| Entry { key: key(product), product: product.clone() };
+            let mut entries: Vec<_> = products.iter().map(entry).collect();
+            // By key alone, for what has the same one is in order of id already.
+            entries.sort_by(|one, other| one.key.cmp(&other.key));
+            entries.into_iter().collect()
+        }
+        let mut members: std::collections::HashMap<Group, Vec<Entry<()>>> = Default::default();
+        for product in products {
+            for group in groups(product) {
+                let own = members.entry(group).or_default();
+                // A product may name a tag twice.
+                if own.last().is_none_or(|last| !Arc::ptr_eq(&last.product, product)) {
+                    own.push(Entry { key: (), product: Arc::clone(product) });
+                }
+            }
+        }
+        Shelf {
+            by_created: index(products, |product| product.created_at),
+            by_updated: index(products, |product| product.updated_at),
+            by_name: index(products, |product| Arc::clone(&product.name)),
+            by_price: index(products, |product| product.price),
+            groups: members
+                .into_iter()
+                .map(|(group, own)| (group, own.into_iter().collect()))
+                .collect(),
+        }
+    }
+
+    fn len(&self) -> usize {
         self.by_created.len()
     }
 
@@ -255,39 +315,9 @@ impl Shelf {
         }
     }
 
-    /// How many products the filter holds for, and the page of them.
-    pub fn list(
-        &self,
-        filter: &ProductFilter,
-        sort: Sort,
-        page: Page,
-        levels: &Levels,
-    ) -> (usize, Vec<Arc<Listed>>) {
-        let Some(groups) = self.groups_of(filter) else { return (0, vec![]) };
-        let narrowed = !groups.is_empty() || filter.has_price();
-        if !narrowed && let Some(walk) = self.walk(sort) {
-            if filter.in_stock.is_none() && filter.status.is_none() {
-                let page = walk.skip(page.offset).take(page.limit).cloned().collect();
-                return (self.len(), page);
-            }
-            return pick(walk.filter(|product| filter.holds_for(product, levels)), page);
-        }
-        let candidates: Box<dyn Iterator<Item = &Arc<Listed>>> = match groups.split_first() {
-            Some((narrowest, others)) => Box::new(
-                narrowest
-                    .iter()
-                    .filter(|entry| others.iter().all(|other| other.contains(*entry)))
-                    .map(|entry| &entry.product),
-            ),
-            None => Box::new(self.between(filter).map(|entry| &entry.product)),
-        };
-        let found = candidates.filter(|product| filter.holds_for(product, levels));
-        sorted(found, sort, page, levels)
-    }
-
     /// The members of every group that is asked for, the smallest group first; `None` where one of
     /// them has none.
-    fn groups_of(&self, filter: &ProductFilter) -> Option<Vec<&OrdSet<Entry<()>>>> {
+    fn groups_of<'a>(&'a self, filter: &ProductFilter) -> Option<Vec<&'a OrdSet<Entry<()>>>> {
         let wanted = [
             filter.category.as_deref().map(|text| Group::Category(fold(text))),
             filter.brand.as_deref().map(|text| Group::Brand(fold(text))),
@@ -302,7 +332,7 @@ impl Shelf {
     }
 
     /// The whole shelf in order, where there is an index of that order.
-    fn walk(&self, sort: Sort) -> Option<Box<dyn Iterator<Item = &Arc<Listed>> + '_>> {
+    fn walk(&self, sort: Sort) -> Option<Walk<'_>> {
         Some(match sort.by {
             SortBy::CreatedAt => in_order(&self.by_created, sort.direction),
             SortBy::UpdatedAt => in_order(&self.by_updated, sort.direction),
@@ -312,12 +342,72 @@ impl Shelf {
         })
     }
 
-    fn between(&self, filter: &ProductFilter) -> impl Iterator<Item = &Entry<i64>> {
+    /// The members of all groups that the filter names, or else those of its range of prices.
+    fn narrowed<'a>(&'a self, filter: &ProductFilter) -> Walk<'a> {
+        let Some(groups) = self.groups_of(filter) else { return Box::new(std::iter::empty()) };
+        match groups.split_first() {
+            Some((narrowest, others)) => {
+                let others = others.to_vec();
+                let is_in_all =
+                    move |entry: &&Entry<()>| others.iter().all(|other| other.contains(*entry));
+                Box::new(narrowest.iter().filter(is_in_all).map(|entry| &entry.product))
+            }
+            None => Box::new(self.between(filter).map(|entry| &entry.product)),
+        }
+    }
+
+    fn between<'a>(
+        &'a self,
+        filter: &ProductFilter,
+    ) -> impl Iterator<Item = &'a Entry<i64>> + use<'a> {
         let from = filter.min_price.map_or(i64::MIN, Money::minor);
         let to = filter.max_price.map_or(i64::MAX, Money::minor).max(from);
         self.by_price
             .range((Bound::Included(Edge::Before(from)), Bound::Included(Edge::Behind(to))))
     }
+}
+
+/// Products, one after the other.
+type Walk<'a> = Box<dyn Iterator<Item = &'a Arc<Listed>> + 'a>;
+
+/// How many products of some shelves the filter holds for, and the page of them.
+pub(super) fn list(
+    shelves: &[&Shelf],
+    filter: &ProductFilter,
+    sort: Sort,
+    page: Page,
+    levels: &Levels,
+) -> (usize, Vec<Arc<Listed>>) {
+    if !filter.is_narrow()
+        && let Some(walk) = merged(shelves, sort)
+    {
+        if filter.in_stock.is_none() && filter.status.is_none() {
+            let total = shelves.iter().map(|shelf| shelf.len()).sum();
+            return (total, walk.skip(page.offset).take(page.limit).cloned().collect());
+        }
+        return pick(walk.filter(|product| filter.holds_for(product, levels)), page);
+    }
+    let candidates = shelves.iter().flat_map(|shelf| shelf.narrowed(filter));
+    let found = candidates.filter(|product| filter.holds_for(product, levels));
+    sorted(found, sort, page, levels)
+}
+
+/// All shelves in one order, where each has an index of it.
+fn merged<'a>(shelves: &[&'a Shelf], sort: Sort) -> Option<Walk<'a>> {
+    let walks = shelves.iter().map(|shelf| shelf.walk(sort));
+    let mut walks = walks.collect::<Option<Vec<_>>>()?;
+    if walks.len() == 1 {
+        return walks.pop();
+    }
+    let mut walks: Vec<_> = walks.into_iter().map(Iterator::peekable).collect();
+    let next = move || {
+        let heads = walks.iter_mut().enumerate();
+        let heads = heads.filter_map(|(n, walk)| Some((n, *walk.peek()?)));
+        let first = heads.min_by(|(_, one), (_, other)| sort.compare(one, other));
+        let (n, _) = first?;
+        walks[n].next()
+    };
+    Some(Box::new(std::iter::from_fn(next)))
 }
 
 fn groups(product: &Listed) -> impl Iterator<Item = Group> {
@@ -329,10 +419,7 @@ fn groups(product: &Listed) -> impl Iterator<Item = Group> {
     category.into_iter().chain(brand).chain(tags)
 }
 
-fn in_order<K: Ord + Clone>(
-    index: &OrdSet<Entry<K>>,
-    direction: Direction,
-) -> Box<dyn Iterator<Item = &Arc<Listed>> + '_> {
+fn in_order<K: Ord + Clone>(index: &OrdSet<Entry<K>>, direction: Direction) -> Walk<'_> {
     match direction {
         Direction::Ascending => Box::new(index.iter().map(|entry| &entry.product)),
         Direction::Descending => {
@@ -394,18 +481,7 @@ fn sorted<'a>(
         SortBy::Price | SortBy::Name | SortBy::CreatedAt | SortBy::UpdatedAt => 0,
     };
     let compare = |(sold_a, a): &(i64, &Arc<Listed>), (sold_b, b): &(i64, &Arc<Listed>)| {
-        let order = match sort.by {
-            SortBy::Price => a.price.cmp(&b.price),
-            SortBy::Name => a.name.cmp(&b.name),
-            SortBy::CreatedAt => a.created_at.cmp(&b.created_at),
-            SortBy::UpdatedAt => a.updated_at.cmp(&b.updated_at),
-            SortBy::Bestselling => sold_a.cmp(sold_b),
-        };
-        let directed = match sort.direction {
-            Direction::Ascending => order,
-            Direction::Descending => order.reverse(),
-        };
-        directed.then_with(|| a.id.cmp(&b.id))
+        sort.directed(sold_a.cmp(sold_b)).then_with(|| sort.compare(a, b))
     };
     let mut found: Vec<_> = found.map(|product| (sold(product), product)).collect();
     let total = found.len();

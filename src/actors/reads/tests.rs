@@ -173,9 +173,13 @@ proptest! {
         let levels = Levels::default();
         levels.book((0..40).map(|n| (sku(n), 1, level(n))));
         let mut catalog = Catalog::default();
-        let mut products = std::collections::BTreeMap::new();
-        let first = first.into_iter().enumerate().map(|(n, sketch)| (n as u8, Some(sketch)));
-        for (n, sketch) in first.chain(again) {
+        let first = first.into_iter().enumerate().map(|(n, sketch)| (n as u8, product(n as u8, &sketch)));
+        let mut products: std::collections::BTreeMap<u8, Product> = first.collect();
+        // In order of id, as they lie in the store.
+        let mut stored: Vec<_> = products.values().map(|product| (product.clone(), 1)).collect();
+        stored.sort_by(|(one, _), (other, _)| one.id.cmp(&other.id));
+        catalog.fill(stored);
+        for (n, sketch) in again {
             match sketch {
                 Some(sketch) => {
                     let product = product(n, &sketch);
