@@ -4,10 +4,16 @@
 //! one process. A label is never an id: routes are templates, methods are the known ones and
 //! statuses their class, so the number of series is bounded by the program and not by its visitors.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+pub mod request;
+
+use metrics::{
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+};
 use metrics::{histogram, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 const REQUESTS: &str = "mercat_http_requests_total";
@@ -41,6 +47,7 @@ pub struct Telemetry {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
     requests: AtomicU64,
+    routes: RwLock<HashMap<Box<str>, Series>>,
 }
 
 /// What is looked up at the moment somebody asks.
@@ -116,7 +123,7 @@ impl Default for Telemetry {
             describe_gauge!(HEALTHY, "1 where the store takes writes, else 0");
         });
         let handle = recorder.handle();
-        Telemetry { recorder, handle, requests: AtomicU64::new(0) }
+        Telemetry { recorder, handle, requests: AtomicU64::new(0), routes: RwLock::default() }
     }
 }
 
@@ -124,18 +131,40 @@ impl Telemetry {
     /// Counts one answered request. `route` is the template that it met.
     pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
         let class = match status {
-            ..200 => "1xx",
-            200..300 => "2xx",
-            300..400 => "3xx",
-            400..500 => "4xx",
-            500.. => "5xx",
+            ..200 => 0,
+            200..300 => 1,
+            300..400 => 2,
+            400..500 => 3,
+            500.. => 4,
         };
-        with_local_recorder(&self.recorder, || {
-            let (method, route) = (known(method), route.to_owned());
-            counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => class)
-                .increment(1);
-            histogram!(DURATION, "route" => route).record(took);
-        });
+        let known = METHODS.iter().position(|own| *own == method).unwrap_or(METHODS.len() - 1);
+        let count = |series: &Series| {
+            let counter = series.counters[known][class].get_or_init(|| {
+                let (method, status) = (METHODS[known], CLASSES[class]);
+                with_local_recorder(&self.recorder, || {
+                    counter!(REQUESTS, "method" => method, "route" => route.to_owned(), "status" => status)
+                })
+            });
+            counter.increment(1);
+            series.durations.record(took);
+        };
+        // Nearly always the route is known: its series are looked up by its name and no other.
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        match routes.get(route) {
+            Some(series) => count(series),
+            None => {
+                drop(routes);
+                let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+                let series = routes.entry(route.into()).or_insert_with(|| Series {
+                    durations: with_local_recorder(
+                        &self.recorder,
+                        || histogram!(DURATION, "route" => route.to_owned()),
+                    ),
+                    counters: Default::default(),
+                });
+                count(series);
+            }
+        }
         if self.requests.fetch_add(1, Ordering::Relaxed) % UPKEEP == UPKEEP - 1 {
             self.handle.run_upkeep();
         }
@@ -172,10 +201,16 @@ impl Telemetry {
     }
 }
 
-/// The method where it is one of those that the shop knows: clients may make up others.
-fn known(method: &str) -> &'static str {
-    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    known.into_iter().find(|own| *own == method).unwrap_or("other")
+/// The methods that the shop knows: clients may make up others, which are all the last one.
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
+
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// What is counted of one route.
+struct Series {
+    durations: Histogram,
+    /// By method and class of status; made when the first one comes.
+    counters: [[OnceLock<Counter>; CLASSES.len()]; METHODS.len()],
 }
 
 #[cfg(test)]

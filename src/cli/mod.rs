@@ -4,6 +4,7 @@
 
 mod first_start;
 mod house;
+mod log;
 mod serve;
 mod admin;
 mod backup;
@@ -19,7 +20,6 @@ use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// A whole shop in one binary.
 #[derive(Debug, Parser)]
@@ -201,7 +201,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::from(error.use_stderr()) * 2);
         }
     };
-    start_log();
+    let log = log::start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -229,6 +229,7 @@ pub fn run() -> ExitCode {
         }
     });
     runtime.shutdown_background();
+    log.flush();
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
@@ -255,17 +256,3 @@ const ADVICE: [(&str, &str); 5] = [
         "; make room, or raise the quota, and start again: what was acknowledged is there",
     ),
 ];
-
-/// Logs go to standard error; `MERCAT_LOG` chooses what, `MERCAT_LOG_FORMAT=json` how.
-fn start_log() {
-    let filter =
-        std::env::var("MERCAT_LOG").unwrap_or_else(|_| "info,ractor=warn,tantivy=warn".into());
-    let filter = EnvFilter::try_new(&filter)
-        .unwrap_or_else(|_| EnvFilter::new("info,ractor=warn,tantivy=warn"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::env::var("MERCAT_LOG_FORMAT").is_ok_and(|format| format == "json") {
-        log.json().init();
-    } else {
-        log.with_target(false).init();
-    }
-}

@@ -8,6 +8,7 @@ use crate::http::api::oidc::callback_path;
 use crate::http::app::App;
 use crate::http::router::front;
 use crate::http::server::Server;
+use crate::http::texts::Texts;
 use crate::http::tls::Tls;
 use crate::identity::SignIns;
 use anyhow::{Context, bail};
@@ -98,7 +99,15 @@ pub(super) async fn open_door(
     let pictures = Pictures::new(media, shop.blocking.clone());
     let upload_bytes = config.limits.upload_bytes;
     let sign_ins = SignIns::open(&config.identity, |id| public_url.join(&callback_path(id)))?;
-    let app = App { shop: shop.clone(), public_url, pictures, test, upload_bytes, sign_ins };
+    let app = App {
+        shop: shop.clone(),
+        public_url,
+        pictures,
+        texts: Texts::default(),
+        test,
+        upload_bytes,
+        sign_ins,
+    };
     let front = front(app, settings)?;
     let stopper = server.stopper();
     let closing = shop.clone();

@@ -5,6 +5,7 @@ use super::etag::IfMatch;
 use super::idempotency::IdempotencyKey;
 use super::list::PublicUrl;
 use super::problem::ApiError;
+use super::texts::Texts;
 use crate::actors::pictures::{PATH, Pictures};
 use crate::domain::order::Attempt;
 use crate::identity::SignIns;
@@ -22,6 +23,8 @@ pub struct App {
     pub shop: Arc<Shop>,
     pub public_url: PublicUrl,
     pub pictures: Pictures,
+    /// What products look like, made once for many answers.
+    pub texts: Texts,
     /// The `test` provider, where it takes play money.
     pub test: Option<Arc<TestProvider>>,
     /// The largest imported file or picture, in bytes.

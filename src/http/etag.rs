@@ -6,7 +6,7 @@
 //! meanwhile does not refuse the correction of a text.
 
 use super::problem::ApiError;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -15,31 +15,36 @@ use sha2::{Digest, Sha256};
 
 /// The tag of one version of one thing, with its quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntityTag(String);
+pub struct EntityTag(HeaderValue);
 
 impl EntityTag {
     /// The tag of an entity that is shown by itself alone.
     pub fn of_version(version: u64) -> EntityTag {
-        EntityTag(format!("\"{version}\""))
+        EntityTag::new(&format!("\"{version}\""))
     }
 
     /// The tag of an answer that shows an entity of that version and things beside it.
     pub fn of_answer(version: u64, bytes: &[u8]) -> EntityTag {
-        EntityTag(format!("\"{version}-{}\"", digest(bytes)))
+        EntityTag::new(&format!("\"{version}-{}\"", digest(bytes)))
     }
 
     /// The tag of an answer that is no entity's, such as a list.
     pub fn of_bytes(bytes: &[u8]) -> EntityTag {
-        EntityTag(format!("\"{}\"", digest(bytes)))
+        EntityTag::new(&format!("\"{}\"", digest(bytes)))
+    }
+
+    fn new(text: &str) -> EntityTag {
+        let value = HeaderValue::from_str(text);
+        EntityTag(value.expect("a tag is digits, letters, a dash and quotes"))
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.to_str().unwrap_or_default()
     }
 
     /// As a header value.
     pub fn value(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.0).expect("a tag is digits, letters, a dash and quotes")
+        self.0.clone()
     }
 }
 
@@ -91,6 +96,11 @@ fn malformed(name: &HeaderName) -> ApiError {
 
 /// Whether the caller already has what `tag` names, so that 304 says it all (weak comparison).
 pub fn is_known(headers: &HeaderMap, tag: &EntityTag) -> bool {
+    let given = headers.get(IF_NONE_MATCH);
+    // Nearly always it is the one tag that was given out, to the letter.
+    if given.is_none_or(|given| given.as_bytes() == tag.as_str().as_bytes()) {
+        return given.is_some();
+    }
     match tags(headers, &IF_NONE_MATCH) {
         Ok(Some(Tags::Any)) => true,
         Ok(Some(Tags::List(list))) => {
@@ -159,8 +169,8 @@ pub fn answer(status: StatusCode, value: &impl Serialize) -> Response {
 }
 
 /// A JSON answer whose text is ready.
-pub fn json_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(bytes));
+pub fn json_bytes(status: StatusCode, bytes: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Body::from(bytes.into()));
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
@@ -183,12 +193,22 @@ pub fn versioned(
         Some(version) => EntityTag::of_answer(version, &bytes),
         None => EntityTag::of_bytes(&bytes),
     };
-    let mut response = if status == StatusCode::OK && is_known(request, &tag) {
+    if status == StatusCode::OK {
+        return shown(request, &tag, || bytes.into());
+    }
+    let mut response = json_bytes(status, bytes);
+    response.headers_mut().insert(ETAG, tag.value());
+    response
+}
+
+/// A JSON answer whose tag is known beforehand: its text is asked for only where it is sent.
+pub fn shown(request: &HeaderMap, tag: &EntityTag, json: impl FnOnce() -> Bytes) -> Response {
+    let mut response = if is_known(request, tag) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        json_bytes(status, bytes)
+        json_bytes(StatusCode::OK, json())
     };
     response.headers_mut().insert(ETAG, tag.value());
     response

@@ -13,7 +13,7 @@ use super::pace::{Late, paced};
 use super::problem::{ApiError, Problem};
 use super::rates::{Class, Rates, Standing};
 use super::settings::DoorSettings;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, request};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{DefaultBodyLimit, MatchedPath};
@@ -26,7 +26,6 @@ use futures_util::FutureExt;
 use governor::clock::MonotonicClock;
 use http_body::{Frame, SizeHint};
 use std::convert::Infallible;
-use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -39,7 +38,6 @@ use tower::Service;
 use tower::util::MapRequestLayer;
 use tower_http::compression::predicate::{And, Predicate, SizeAbove};
 use tower_http::compression::{Compression, CompressionLayer};
-use tracing::Instrument;
 
 /// Asked by machines that must know when the shop is busy; never turned away.
 const EXEMPT: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -248,12 +246,11 @@ impl Front {
         });
         let limits = &settings.limits;
         DefaultBodyLimit::max(limits.body_bytes).apply(&mut request);
-        let span = tracing::info_span!(
-            "request",
-            request.id = end.id.to_str().unwrap_or_default(),
-            method = %request.method(),
-            path = %Redacted(&end.path),
-        );
+        let about = Arc::new(request::Request {
+            id: end.id.to_str().unwrap_or_default().into(),
+            method: request.method().as_str().into(),
+            path: end.path.as_str().into(),
+        });
         // Whoever is inside knows the request by the same id.
         request.headers_mut().insert(REQUEST_ID, end.id.clone());
         let (met, method) = (Met::default(), request.method().clone());
@@ -265,10 +262,10 @@ impl Front {
         if zipped {
             let answer = self.zipping.call(request);
             let answer = async { answer.await.map(|response| response.map(Body::new)) };
-            Box::pin(guarded(answer, journey, shared).instrument(span))
+            Box::pin(request::on_behalf_of(about, guarded(answer, journey, shared)))
         } else {
             let answer = self.plain.call(request);
-            Box::pin(guarded(answer, journey, shared).instrument(span))
+            Box::pin(request::on_behalf_of(about, guarded(answer, journey, shared)))
         }
     }
 
@@ -461,29 +458,14 @@ fn is_sane(id: &[u8]) -> bool {
     (1..=128).contains(&id.len()) && id.iter().all(plain)
 }
 
-/// A path for the log: a cart's id is its guest's key and is left out.
-struct Redacted<'a>(&'a str);
-
-impl fmt::Display for Redacted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut before = "";
-        for (i, segment) in self.0.split('/').enumerate() {
-            if i > 0 {
-                f.write_str("/")?;
-            }
-            // Below `carts` it is a key even where it is spelled in another way (`%63art-…`).
-            let is_key = before == "carts" || segment.starts_with("cart-");
-            f.write_str(if is_key && !segment.is_empty() { "cart-…" } else { segment })?;
-            before = segment;
-        }
-        Ok(())
-    }
-}
-
 /// Runs a write to its end even where its caller has gone or its time is up: a write that was begun
 /// is carried out, and its answer kept for the next try. A panic in it goes on in the caller.
 pub async fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    match tokio::spawn(work.in_current_span()).await {
+    let task = match request::current() {
+        Some(request) => tokio::spawn(request::on_behalf_of(request, work)),
+        None => tokio::spawn(work),
+    };
+    match task.await {
         Ok(done) => done,
         Err(failed) => match failed.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
@@ -662,13 +644,6 @@ mod tests {
             let response = front.clone().oneshot(request).await.unwrap();
             assert_eq!(response.status().as_u16(), status, "{path} {length}");
         }
-    }
-
-    #[test]
-    fn a_carts_key_stays_out_of_the_log() {
-        assert_eq!(Redacted("/v1/carts/cart-abc/items").to_string(), "/v1/carts/cart-…/items");
-        assert_eq!(Redacted("/v1/carts/%63art-abc").to_string(), "/v1/carts/cart-…");
-        assert_eq!(Redacted("/v1/carts").to_string(), "/v1/carts");
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Uri};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 use std::sync::Arc;
 use utoipa::openapi::RefOr;
@@ -263,22 +263,35 @@ impl Meta {
             links.push(("next", self.current_page + 1));
         }
         links.push(("last", last));
-        let address = |page| public_url.join(&format!("{}?{}", uri.path(), with_page(uri, page)));
-        let text: Vec<String> = links
-            .iter()
-            .map(|(rel, page)| format!("<{}>; rel=\"{rel}\"", address(*page)))
-            .collect();
-        headers.extend(HeaderValue::from_str(&text.join(", ")).ok().map(|value| (LINK, value)));
+        let query = other_than_page(uri);
+        let (base, path) = (public_url.as_str(), uri.path());
+        let mut text = String::with_capacity(links.len() * (base.len() + path.len() + 48));
+        for (rel, page) in links {
+            let comma = if text.is_empty() { "" } else { ", " };
+            // Text takes every write.
+            let _ = write!(text, "{comma}<{base}{path}?{query}page={page}>; rel=\"{rel}\"");
+        }
+        headers.extend(HeaderValue::try_from(text).ok().map(|value| (LINK, value)));
     }
 }
 
-/// The query of `uri` as it came, with `page` put last. What could end a link early is encoded.
-fn with_page(uri: &Uri, page: u64) -> String {
+/// The query of `uri` as it came, without `page`; what follows may be put behind it. What could end a
+/// link early is encoded.
+fn other_than_page(uri: &Uri) -> String {
     let kept = uri.query().unwrap_or_default().split('&');
     let kept = kept.filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("page"));
-    let mut query: String = kept.flat_map(|pair| [pair, "&"]).collect();
-    query = query.replace('<', "%3C").replace('>', "%3E").replace('"', "%22");
-    query.push_str(&format!("page={page}"));
+    let mut query = String::new();
+    for pair in kept {
+        for letter in pair.chars() {
+            match letter {
+                '<' => query.push_str("%3C"),
+                '>' => query.push_str("%3E"),
+                '"' => query.push_str("%22"),
+                other => query.push(other),
+            }
+        }
+        query.push('&');
+    }
     query
 }
 

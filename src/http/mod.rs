@@ -19,6 +19,7 @@ pub mod problem;
 pub mod schema;
 pub mod access;
 pub mod app;
+pub mod texts;
 pub mod keyed;
 pub mod router;
 pub mod server;

@@ -17,6 +17,7 @@ use mercat::http::app::App;
 use mercat::http::list::PublicUrl;
 use mercat::http::router::front;
 use mercat::http::server::{Server, Stopper};
+use mercat::http::texts::Texts;
 use mercat::http::tls::Tls;
 use mercat::identity::SignIns;
 use mercat::media::Folder;
@@ -183,6 +184,7 @@ impl TestShop {
             sign_ins: SignIns::open(&config.identity, callback).unwrap(),
             public_url,
             pictures: Pictures::new(Arc::new(media), shop.blocking.clone()),
+            texts: Texts::default(),
             test: Some(payments.clone()),
             upload_bytes: config.limits.upload_bytes,
         };

@@ -14,16 +14,17 @@ use crate::domain::{Currency, Money, ProductId, Sku};
 use crate::http::access::{Caller, Staff};
 use crate::http::app::{App, Call};
 use crate::http::body::{Body, Named, Params};
-use crate::http::etag::versioned;
+use crate::http::etag::{EntityTag, shown};
 use crate::http::json::DecimalText;
 use crate::http::keyed::{carry_out, refused, rendered, send};
 use crate::http::layers::detached;
 use crate::http::list::{
-    Direction, List, PageLimit, PageNumber, Paging, Sort, SortField, range_fault,
+    Direction, List, Meta, PageLimit, PageNumber, Paging, Sort, SortField, range_fault,
 };
 use crate::http::problem::ApiError;
-use axum::extract::State;
-use axum::http::StatusCode;
+use crate::http::texts::Text;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::future::try_join_all;
 use serde::Deserialize;
@@ -173,8 +174,8 @@ impl ProductQuery {
 async fn list(
     State(app): State<App>,
     _caller: Caller,
-    call: Call,
     Params(query): Params<ProductQuery>,
+    request: Request,
 ) -> Result<Response, ApiError> {
     let paging = query.paging();
     let (total, products) = match query.words() {
@@ -202,11 +203,35 @@ async fn list(
             (total as u64, products)
         }
     };
-    let data = products.iter().map(|listed| json(&app, listed)).collect();
-    let list = List::new(data, total, paging);
-    let mut response = versioned(&call.headers, StatusCode::OK, None, &list);
-    list.meta.link(&app.public_url, &call.uri, response.headers_mut());
+    let texts = products.iter().map(|listed| app.texts.of(&app, listed));
+    let texts = texts.collect::<Result<Vec<_>, ApiError>>()?;
+    let meta = Meta::new(total, paging);
+    let mut response = listed(request.headers(), &texts, meta)?;
+    meta.link(&app.public_url, request.uri(), response.headers_mut());
     Ok(response)
+}
+
+/// A list put together of texts that are ready; its tag is one of theirs and of the list's figures.
+fn listed(request: &HeaderMap, texts: &[Arc<Text>], meta: Meta) -> Result<Response, ApiError> {
+    let meta = serde_json::to_string(&meta).map_err(|error| ApiError::fault(&error))?;
+    let tags: Vec<&str> = texts.iter().map(|text| text.tag.as_str()).chain([&*meta]).collect();
+    let tag = EntityTag::of_bytes(tags.concat().as_bytes());
+    let list = || {
+        let bytes: usize = texts.iter().map(|text| text.json.len() + 1).sum();
+        let mut list = Vec::with_capacity(bytes + meta.len() + 32);
+        list.extend_from_slice(b"{\"data\":[");
+        for (n, text) in texts.iter().enumerate() {
+            if n > 0 {
+                list.push(b',');
+            }
+            list.extend_from_slice(&text.json);
+        }
+        list.extend_from_slice(b"],\"meta\":");
+        list.extend_from_slice(meta.as_bytes());
+        list.push(b'}');
+        list.into()
+    };
+    Ok(shown(request, &tag, list))
 }
 
 /// See a product.
@@ -218,11 +243,11 @@ async fn list(
 async fn show(
     State(app): State<App>,
     caller: Caller,
-    call: Call,
     Named(id): Named<ProductId>,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let catalog = app.shop.reads.catalog.load();
-    shown(&app, &caller, &call, catalog.product(&id))
+    let found = app.shop.reads.catalog.load().product(&id).cloned();
+    one(&app, &caller, request.headers(), found)
 }
 
 /// See a product by its name in addresses.
@@ -232,22 +257,22 @@ async fn show(
 async fn show_by_handle(
     State(app): State<App>,
     caller: Caller,
-    call: Call,
     Named(handle): Named<String>,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let catalog = app.shop.reads.catalog.load();
-    shown(&app, &caller, &call, catalog.by_handle(&handle))
+    let found = app.shop.reads.catalog.load().by_handle(&handle).cloned();
+    one(&app, &caller, request.headers(), found)
 }
 
-fn shown(
+fn one(
     app: &App,
     caller: &Caller,
-    call: &Call,
-    found: Option<&Arc<Listed>>,
+    request: &HeaderMap,
+    found: Option<Arc<Listed>>,
 ) -> Result<Response, ApiError> {
     let listed = found.filter(|listed| listed.is_public() || caller.may(Permission::ProductsRead));
-    let listed = listed.ok_or(NO_PRODUCT)?;
-    Ok(versioned(&call.headers, StatusCode::OK, Some(listed.version), &json(app, listed)))
+    let text = app.texts.of(app, &listed.ok_or(NO_PRODUCT)?)?;
+    Ok(shown(request, &text.tag, || text.json.clone()))
 }
 
 /// Make a product.
