@@ -3,6 +3,8 @@
 // Compiled into each bench, and each uses a part of it.
 #![allow(dead_code)]
 
+pub mod large;
+pub mod program;
 pub mod recording;
 
 use mercat::actors::accounts::SessionSettings;
@@ -247,9 +249,14 @@ pub fn fsyncs_per_second(folder: &Path) -> Outcome<f64> {
 /// How long processors have worked for this process so far, all its threads together. Where others
 /// share the machine, this tells more than the clock.
 pub fn worked() -> Outcome<Duration> {
+    worked_by("self")
+}
+
+/// As [`worked`], of a process by its number.
+pub fn worked_by(process: &str) -> Outcome<Duration> {
     /// Linux counts in hundredths of a second.
     const TICK: Duration = Duration::from_millis(10);
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The name, in brackets, may contain blanks. Behind it, user and system time are words 12 and 13.
     let (_, words) = stat.rsplit_once(')').ok_or("no such statistics")?;
     let ticks = words.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
