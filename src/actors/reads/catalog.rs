@@ -233,10 +233,7 @@ impl Catalog {
     }
 
     /// Fills an empty catalog with all products there are, in order of id.
-    pub(super) fn fill(&mut self, products: Vec<(Product, u64)>) {
-        let listed = products.into_iter();
-        let listed: Vec<_> =
-            listed.map(|(product, version)| Arc::new(Listed::new(product, version))).collect();
+    pub(super) fn fill(&mut self, listed: Vec<Arc<Listed>>) {
         let (public, hidden): (Vec<_>, Vec<_>) =
             listed.iter().cloned().partition(|listed| listed.is_public());
         thread::scope(|scope| {

@@ -85,7 +85,7 @@ impl Reads {
         let snapshot = self.store.snapshot()?;
         let mut products = Vec::with_capacity(snapshot.count(Table::Products)? as usize);
         snapshot.load_all(Table::Products, |_, version, product| {
-            products.push((product, version));
+            products.push(Arc::new(Listed::new(product, version)));
         })?;
         let mut loaded = Ok(());
         self.catalog.update(|catalog| {

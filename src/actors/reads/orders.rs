@@ -87,8 +87,8 @@ pub struct Orders {
 struct Writer {
     /// One copy of each SKU's text, however many orders name it.
     known: HashSet<Sku>,
-    /// Who was forgotten since the start, as long as there are unmarked orders.
-    forgotten: HashSet<PersonId>,
+    /// Who was forgotten since the start; none once no order is unmarked.
+    forgotten: Option<HashSet<PersonId>>,
 }
 
 /// Orders that are marked between two looks of the writer.
@@ -117,7 +117,7 @@ impl Orders {
             let mut writer = self.writer();
             let mut books = Books::clone(&self.books.load());
             for (place, person, mark) in some {
-                if !writer.forgotten.contains(&person)
+                if !writer.forgotten.as_ref().is_some_and(|gone| gone.contains(&person))
                     && let Some(order) = books.at(&place)
                 {
                     let marked = OrderSummary { email: Some(mark), ..(*order).clone() };
@@ -127,7 +127,7 @@ impl Orders {
             }
             self.books.store(Arc::new(books));
             if unmarked.is_empty() {
-                writer.forgotten = HashSet::new();
+                writer.forgotten = None;
             }
         }
         *unmarked = Vec::new();
@@ -218,7 +218,8 @@ impl Orders {
             orders: orders.into_iter().collect(),
         };
         self.books.store(Arc::new(books));
-        self.writer().known = known;
+        let forgotten = (!unmarked.is_empty()).then(HashSet::new);
+        *self.writer() = Writer { known, forgotten };
         *self.unmarked.lock().unwrap_or_else(PoisonError::into_inner) = unmarked;
     }
 
@@ -228,7 +229,9 @@ impl Orders {
             return;
         }
         let mut writer = self.writer();
-        writer.forgotten.extend(people);
+        if let Some(forgotten) = &mut writer.forgotten {
+            forgotten.extend(people);
+        }
         let mut books = Books::clone(&self.books.load());
         let theirs = people.iter().flat_map(|person| books.people.range(range_of(*person)));
         let theirs = theirs.filter_map(|(_, place)| Some((*place, books.at(place)?)));

@@ -1,5 +1,6 @@
 //! Lists against brute force, and models against the store they are made of.
 
+use super::orders::Filling;
 use super::*;
 use crate::domain::catalog::tests::content;
 use crate::domain::catalog::{ProductEvent, ProductStatus};
@@ -176,8 +177,9 @@ proptest! {
         let first = first.into_iter().enumerate().map(|(n, sketch)| (n as u8, product(n as u8, &sketch)));
         let mut products: std::collections::BTreeMap<u8, Product> = first.collect();
         // In order of id, as they lie in the store.
-        let mut stored: Vec<_> = products.values().map(|product| (product.clone(), 1)).collect();
-        stored.sort_by(|(one, _), (other, _)| one.id.cmp(&other.id));
+        let listed = |product: &Product| Arc::new(Listed::new(product.clone(), 1));
+        let mut stored: Vec<_> = products.values().map(listed).collect();
+        stored.sort_by(|one, other| one.id.cmp(&other.id));
         catalog.fill(stored);
         for (n, sketch) in again {
             match sketch {
@@ -224,19 +226,31 @@ proptest! {
         people in prop::option::of(prop::collection::hash_set(0usize..30, 0..10)),
         offset in 0usize..10,
         limit in 0usize..10,
+        there_before in 0usize..30,
     ) {
         let vault = vault(&MemoryStore::new());
         let orders = Orders::new(vault.clone());
-        let mut all = Vec::new();
+        let mut histories = Vec::new();
+        let mut filling = Filling::default();
         for (n, (minute, email, one, two, fate)) in sketches.into_iter().enumerate() {
             let id = OrderId::from_bytes([n as u8; 16]);
             let history = history(n as u64, minute, MAILS[email], [one, two], fate, &vault);
+            if n < there_before {
+                filling.add(id, 1, Order::apply(None, &history[0]).unwrap());
+            }
+            histories.push((id, history, MAILS[email]));
+        }
+        orders.fill(filling);
+        let mut all = Vec::new();
+        for (n, (id, history, email)) in histories.into_iter().enumerate() {
             let mut order = None;
             for (version, event) in history.iter().enumerate() {
                 order = Order::apply(order, event);
-                orders.put([(id, version as u64 + 1, order.clone().unwrap())]);
+                if version > 0 || n >= there_before {
+                    orders.put([(id, version as u64 + 1, order.clone().unwrap())]);
+                }
             }
-            all.push((id, order.unwrap(), MAILS[email]));
+            all.push((id, order.unwrap(), email));
         }
         let person = |n: usize| all.get(n).map(|(_, order, _): &(_, Order, _)| order.placed.recipient.person);
         let people: Option<Vec<PersonId>> =
@@ -266,6 +280,25 @@ proptest! {
             wanted.map(|(id, order, _)| (*id, order.status(), order.payment_status())).collect();
         prop_assert_eq!(found, wanted);
     }
+}
+
+#[test]
+fn whoever_is_forgotten_before_orders_are_marked_is_not_found_afterwards() {
+    let vault = vault(&MemoryStore::new());
+    let orders = Orders::new(vault.clone());
+    let mut filling = Filling::default();
+    let mut people = Vec::new();
+    for n in 0..2u8 {
+        let history = history(n.into(), 0, MAILS[0], [n, n], 0, &vault);
+        let order = Order::apply(None, &history[0]).unwrap();
+        people.push(order.placed.recipient.person);
+        filling.add(OrderId::from_bytes([n; 16]), 1, order);
+    }
+    orders.fill(filling);
+    orders.forget(&[people[0]].into());
+    let filter = OrderFilter { email: Some(MAILS[0].into()), ..OrderFilter::default() };
+    let (total, found) = orders.list(&filter, ALL);
+    assert_eq!((total, found[0].person), (1, people[1]));
 }
 
 const MAILS: [&str; 3] = ["ada@example.com", "Ada@Example.com", "bob@example.com"];
