@@ -292,7 +292,7 @@ impl Look<'_> {
     /// Checks pages of one level, and all that is below them.
     fn level(&self, mut nodes: Vec<Node>, buffer: &mut Vec<u8>) -> Option<()> {
         let mut ranges = Vec::with_capacity(nodes.len());
-        nodes.sort_unstable_by_key(|node| node.place & (1 << 59) - 1);
+        nodes.sort_unstable_by_key(|node| node.place & ((1 << 59) - 1));
         for node in &nodes {
             ranges.push(self.range(node)?);
         }

@@ -4,13 +4,14 @@
 //! that stays, and publishes it in a [`CatalogCell`]. Whoever holds one sees one moment throughout.
 
 use super::levels::Levels;
+use super::names::Names;
 use super::shelf::{self, Listed, Page, ProductFilter, Shelf, Sort, fold};
 use crate::domain::cart::Offer;
 use crate::domain::catalog::{Product, Variant};
 use crate::domain::grouping::{Category, Collection, Members};
 use crate::domain::{Money, ProductId, Sku};
 use arc_swap::ArcSwap;
-use imbl::{HashMap, OrdMap};
+use imbl::OrdMap;
 use std::ops::Deref;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -60,16 +61,16 @@ pub struct CategoryNode {
 
 #[derive(Clone, Default)]
 pub struct Catalog {
-    products: HashMap<ProductId, Arc<Listed>>,
-    handles: HashMap<Arc<str>, Arc<Listed>>,
+    products: Names<ProductId, Arc<Listed>>,
+    handles: Names<Arc<str>, Arc<Listed>>,
     /// The product and which of its variants it is.
-    skus: HashMap<Sku, (Arc<Listed>, u32)>,
+    skus: Names<Sku, (Arc<Listed>, u32)>,
     public: Shelf,
     /// What shoppers do not see.
     hidden: Shelf,
     categories: OrdMap<Arc<str>, Arc<Versioned<Category>>>,
     /// Folded name to handle.
-    category_names: HashMap<Arc<str>, Arc<str>>,
+    category_names: imbl::HashMap<Arc<str>, Arc<str>>,
     collections: OrdMap<Arc<str>, Arc<Versioned<Collection>>>,
 }
 
@@ -99,7 +100,7 @@ impl Catalog {
     }
 
     /// The SKU of every variant, in no order.
-    pub fn skus(&self) -> impl ExactSizeIterator<Item = &Sku> {
+    pub fn skus(&self) -> impl Iterator<Item = &Sku> {
         self.skus.keys()
     }
 
@@ -117,7 +118,7 @@ impl Catalog {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.products.is_empty()
+        self.len() == 0
     }
 
     /// How many products the filter holds for, and the page of them.

@@ -3,6 +3,7 @@
 //! Pages and lists read these; only whoever sells asks the SKU's own actor, which knows what is
 //! promised beyond them.
 
+use super::full;
 use super::shelf::Page;
 use crate::domain::Sku;
 use crate::domain::stock::Level;
@@ -72,11 +73,17 @@ impl Levels {
                 new.push(sku);
             }
         }
-        if !new.is_empty() {
-            let mut skus = OrdSet::clone(&self.skus.load());
-            skus.extend(new);
-            self.skus.store(Arc::new(skus));
+        if new.is_empty() {
+            return;
         }
+        let mut skus = OrdSet::clone(&self.skus.load());
+        if skus.is_empty() {
+            new.sort_unstable();
+            skus = full::set(new);
+        } else {
+            skus.extend(new);
+        }
+        self.skus.store(Arc::new(skus));
     }
 
     fn shard(&self, sku: &Sku) -> &Shard {

@@ -9,7 +9,9 @@
 
 mod audit;
 mod catalog;
+mod full;
 mod levels;
+mod names;
 mod orders;
 mod shelf;
 

@@ -5,6 +5,7 @@
 //! committer's thread goes on writing while a list is read. E-mail addresses are not among it: they
 //! are found by a keyed hash, which is gone when its person is.
 
+use super::full;
 use super::shelf::{Page, fold};
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::recipient::{Contact, Recipient};
@@ -205,17 +206,17 @@ impl Orders {
         skus.sort_unstable();
         let of_status = |status| {
             let own = orders.iter().filter(move |(_, order)| order.status == status);
-            own.map(|(place, _)| *place).collect()
+            full::set(own.map(|(place, _)| *place).collect())
         };
         let books = Books {
             pending: of_status(OrderStatus::PendingPayment),
             paid: of_status(OrderStatus::Paid),
             cancelled: of_status(OrderStatus::Cancelled),
             emails: OrdSet::new(),
-            people: people.into_iter().collect(),
-            skus: skus.into_iter().collect(),
+            people: full::set(people),
+            skus: full::set(skus),
             highest_number: orders.iter().map(|(_, order)| order.number).max(),
-            orders: orders.into_iter().collect(),
+            orders: full::map(orders),
         };
         self.books.store(Arc::new(books));
         let forgotten = (!unmarked.is_empty()).then(HashSet::new);

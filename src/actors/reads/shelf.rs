@@ -4,6 +4,7 @@
 //! it was before keeps it. Lists without a filter walk one index and stop at the end of the page;
 //! lists of one category, brand, tag or range of prices look at its members alone.
 
+use super::full;
 use super::levels::Levels;
 use crate::domain::catalog::{Product, ProductStatus};
 use crate::domain::grouping::Rule;
@@ -247,7 +248,7 @@ impl Shelf {
             let mut entries: Vec<_> = products.iter().map(entry).collect();
             // By key alone, for what has the same one is in order of id already.
             entries.sort_by(|one, other| one.key.cmp(&other.key));
-            entries.into_iter().collect()
+            full::set(entries)
         }
         let mut members: std::collections::HashMap<Group, Vec<Entry<()>>> = Default::default();
         for product in products {
@@ -264,10 +265,7 @@ impl Shelf {
             by_updated: index(products, |product| product.updated_at),
             by_name: index(products, |product| Arc::clone(&product.name)),
             by_price: index(products, |product| product.price),
-            groups: members
-                .into_iter()
-                .map(|(group, own)| (group, own.into_iter().collect()))
-                .collect(),
+            groups: members.into_iter().map(|(group, own)| (group, full::set(own))).collect(),
         }
     }
 
