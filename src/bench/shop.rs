@@ -28,7 +28,9 @@ pub struct Site {
 
 /// A running shop. It ends and its folder goes when it is dropped.
 pub struct OwnShop {
-    child: Child,
+    /// Until it is told to end.
+    child: Option<Child>,
+    pid: u32,
     pub address: SocketAddr,
     password: String,
     home: TempDir,
@@ -39,10 +41,6 @@ pub struct OwnShop {
 impl OwnShop {
     /// Fills a fresh folder and opens a shop on it.
     pub async fn open(site: Site) -> Result<OwnShop, BenchError> {
-        spawn_blocking(move || OwnShop::open_here(&site)).await.map_err(|_| BenchError::Panicked)?
-    }
-
-    fn open_here(site: &Site) -> Result<OwnShop, BenchError> {
         let no_folder = |source| BenchError::Folder { path: site.below.clone(), source };
         let home = tempfile::Builder::new().prefix("mercat-bench-").tempdir_in(&site.below);
         let home = home.map_err(no_folder)?;
@@ -51,16 +49,29 @@ impl OwnShop {
             return Err(BenchError::Memory { path: site.below.clone(), kind });
         }
         let password = format!("{:032x}", rand::random::<u128>());
+        let (place, secret) = (home.path().to_owned(), password.clone());
+        // The folder stays out here: if nobody waits any more, it goes.
+        let opened = spawn_blocking(move || OwnShop::start(&place, &secret, &site)).await;
+        let (child, address, opened_in) = opened.map_err(|_| BenchError::Panicked)??;
+        let pid = child.id();
+        Ok(OwnShop { child: Some(child), pid, address, password, home, opened_in })
+    }
+
+    fn start(
+        home: &Path,
+        password: &str,
+        site: &Site,
+    ) -> Result<(Child, SocketAddr, Duration), BenchError> {
         if site.products > 0 {
-            import(site, home.path())?;
+            import(site, home)?;
         }
         let began = Instant::now();
-        let mut command = command(home.path(), site, &["serve", "--listen", "127.0.0.1:0"])?;
+        let mut command = command(home, site, &["serve", "--listen", "127.0.0.1:0"])?;
         command
             .args(["--test-payments", "1"])
             .env("MERCAT_RATE_LIMITS", "off")
             .env("MERCAT_ADMIN_EMAIL", ADMIN)
-            .env("MERCAT_ADMIN_PASSWORD", &password);
+            .env("MERCAT_ADMIN_PASSWORD", password);
         let mut child = command.spawn().map_err(BenchError::Program)?;
         let output = child.stdout.take();
         let address = output.and_then(|output| {
@@ -70,9 +81,9 @@ impl OwnShop {
         let Some(address) = address else {
             let _ = child.kill();
             let _ = child.wait();
-            return Err(BenchError::Unopened { said: said(home.path()) });
+            return Err(BenchError::Unopened { said: said(home) });
         };
-        Ok(OwnShop { child, address, password, home, opened_in: began.elapsed() })
+        Ok((child, address, began.elapsed()))
     }
 
     pub fn staff(&self) -> Staff {
@@ -80,25 +91,32 @@ impl OwnShop {
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
     /// Tells it to end, and has the program check everything in its folder against everything else.
     /// Gives what that said, and an error where it is not well.
-    pub async fn close(self, site: Site) -> Result<Result<String, String>, BenchError> {
-        spawn_blocking(move || self.close_here(&site)).await.map_err(|_| BenchError::Panicked)?
+    pub async fn close(&mut self, site: Site) -> Result<Result<String, String>, BenchError> {
+        let Some(child) = self.child.take() else { return Ok(Err("it was closed before".into())) };
+        let place = self.home.path().to_owned();
+        let closed = spawn_blocking(move || OwnShop::end(child, &place, &site)).await;
+        closed.map_err(|_| BenchError::Panicked)?
     }
 
-    fn close_here(mut self, site: &Site) -> Result<Result<String, String>, BenchError> {
-        if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
+    fn end(
+        mut child: Child,
+        home: &Path,
+        site: &Site,
+    ) -> Result<Result<String, String>, BenchError> {
+        if let Some(pid) = Pid::from_raw(child.id().cast_signed()) {
             // It may have ended by itself; how, is seen below.
             let _ = kill_process(pid, Signal::TERM);
         }
-        let ended = self.child.wait().map_err(BenchError::Program)?;
+        let ended = child.wait().map_err(BenchError::Program)?;
         if !ended.success() {
-            return Ok(Err(format!("the shop ended with {ended}: {}", said(self.home.path()))));
+            return Ok(Err(format!("the shop ended with {ended}: {}", said(home))));
         }
-        let mut verify = command(self.home.path(), site, &["verify"])?;
+        let mut verify = command(home, site, &["verify"])?;
         let verified = verify.output().map_err(BenchError::Program)?;
         let words = String::from_utf8_lossy(&verified.stdout);
         let words: Vec<&str> = words.lines().map(str::trim).collect();
@@ -106,7 +124,7 @@ impl OwnShop {
             return Ok(Ok(words.last().copied().unwrap_or_default().to_owned()));
         }
         let words = words.join("; ");
-        Ok(Err(format!("{words}: {}", said(self.home.path()))))
+        Ok(Err(format!("{words}: {}", said(home))))
     }
 
     /// Leaves the folder where it is when the shop is gone.
@@ -119,8 +137,10 @@ impl OwnShop {
 impl Drop for OwnShop {
     fn drop(&mut self) {
         // Where the bench was interrupted, the shop must not go on; else it is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
