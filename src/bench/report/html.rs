@@ -11,7 +11,7 @@ pub fn page(report: &Report) -> Result<String, askama::Error> {
 }
 
 #[derive(Template)]
-#[template(path = "bench-report.html")]
+#[template(path = "report/bench.html")]
 struct Page {
     headline: String,
     verdict: Verdict,
