@@ -178,3 +178,80 @@ fn span(request: &Request) -> serde_json::Value {
     let path = Redacted(path).to_string();
     serde_json::json!({ "name": "request", "request.id": id, "method": method, "path": path })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use tracing::subscriber::with_default;
+
+    /// Lines in memory.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Kept {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    /// One line that belongs to a request, and one that belongs to none.
+    fn two_lines() {
+        let (id, method, path) = ("7".into(), "GET".into(), "/v1/carts/cart-1".into());
+        let line = async { tracing::info!(status = 200, "answered") };
+        let _ = request::on_behalf_of(Arc::new(Request { id, method, path }), line).now_or_never();
+        tracing::warn!("by itself");
+    }
+
+    #[test]
+    fn a_line_for_people_names_its_request() {
+        let kept = Kept::default();
+        let (writer, builder) = (kept.clone(), tracing_subscriber::fmt().with_ansi(false));
+        let log = builder.event_format(AsText).with_writer(move || writer.clone()).finish();
+        with_default(log, two_lines);
+        let text = kept.text();
+        let lines: Vec<&str> = text.lines().collect();
+        let asked =
+            " INFO request{request.id=\"7\" method=GET path=/v1/carts/cart-…}: answered status=200";
+        assert!(lines[0].ends_with(asked), "{}", lines[0]);
+        assert!(lines[1].ends_with(" WARN by itself"), "{}", lines[1]);
+        assert_eq!(lines.len(), 2);
+    }
+
+    #[test]
+    fn a_line_for_programs_is_json_with_its_request() {
+        let kept = Kept::default();
+        let (writer, builder) = (kept.clone(), tracing_subscriber::fmt().json());
+        let log = builder.map_event_format(InJson).with_writer(move || writer.clone()).finish();
+        with_default(log, two_lines);
+        let text = kept.text();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines[0]["fields"]["message"], "answered");
+        assert_eq!(lines[0]["span"]["request.id"], "7");
+        assert_eq!(lines[0]["span"]["path"], "/v1/carts/cart-…");
+        assert_eq!(lines[1]["level"], "WARN");
+        assert!(lines[1].get("span").is_none());
+    }
+
+    #[test]
+    fn quiet_lines_are_gathered_and_loud_ones_bring_them_along() {
+        let log = Log::default();
+        Line { log: &log, is_urgent: false }.write_all(b"").unwrap();
+        assert!(log.lines().is_empty());
+        Line { log: &log, is_urgent: false }.write_all(b"quiet\n").unwrap();
+        assert_eq!(*log.lines(), b"quiet\n");
+        Line { log: &log, is_urgent: true }.write_all(b"loud\n").unwrap();
+        assert!(log.lines().is_empty(), "both were written");
+    }
+}
