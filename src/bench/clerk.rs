@@ -5,10 +5,24 @@
 use super::load::{Answer, Target, Whole, Wire};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// One page of a list, as the API sends it.
+#[derive(Deserialize)]
+pub(super) struct List<T> {
+    pub data: Vec<T>,
+    pub meta: Meta,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Meta {
+    pub total_items: u64,
+}
 
 /// How long any answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 //! Of a large catalog it is a part, from all over it, taken from what the shop itself shows; so the
 //! same code drives a shop that somebody else has filled.
 
-use super::clerk::{Clerk, ClerkError};
+use super::clerk::{Clerk, ClerkError, List};
 use super::load::Target;
 use hyper::Uri;
 use hyper::header::{ETAG, HeaderValue};
@@ -58,18 +58,6 @@ pub struct Queries {
     pub two_words: Vec<Uri>,
     pub typing_errors: Vec<Uri>,
     pub suggestions: Vec<Uri>,
-}
-
-#[derive(Deserialize)]
-struct List {
-    data: Vec<ProductJson>,
-    meta: Meta,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Meta {
-    total_items: u64,
 }
 
 #[derive(Deserialize)]
@@ -210,7 +198,7 @@ impl ForSale {
     }
 }
 
-async fn list(clerk: &mut Clerk, page: u64) -> Result<List, GoodsError> {
+async fn list(clerk: &mut Clerk, page: u64) -> Result<List<ProductJson>, GoodsError> {
     let path = format!("/v1/products?limit={PAGE}&page={page}&sort=createdAt:asc");
     let answer = clerk.fetch(&path).await?;
     Ok(serde_json::from_slice(&answer.body)?)

@@ -1,7 +1,7 @@
 //! Reads what the books need from the shop, and settles with it what clients were left in doubt of.
 
 use super::books::{Level, Log, State, Stock, Stored};
-use super::clerk::{Clerk, ClerkError};
+use super::clerk::{Clerk, ClerkError, List};
 use super::ledger::{Attempt, Bought, Ledger};
 use super::scenarios::Scenario;
 use super::scenarios::buying::{Counter, heard};
@@ -32,18 +32,6 @@ struct LevelJson {
     on_hand: i64,
     reserved: i64,
     backorder: bool,
-}
-
-#[derive(Deserialize)]
-struct List<T> {
-    data: Vec<T>,
-    meta: Meta,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Meta {
-    total_items: u64,
 }
 
 #[derive(Deserialize)]

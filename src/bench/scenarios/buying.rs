@@ -6,6 +6,9 @@ use crate::bench::load::{Answer, Fate, Target, Visitor, Whole};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, Request};
 
+/// What is honest to be answered, where many want the last units.
+pub(super) const SOLD_OUT: &[&str] = &["out_of_stock"];
+
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// How orders are paid.

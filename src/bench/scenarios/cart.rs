@@ -1,12 +1,10 @@
 //! Filling a cart: made with one line, another line added, and its quantity changed. Each is durable.
 
 use super::Scenario;
-use super::buying::{cart_of, line};
+use super::buying::{SOLD_OUT, cart_of, line};
 use crate::bench::load::{Fate, Kind, Visitor};
 use hyper::Method;
 use rand::Rng;
-
-const SOLD_OUT: &[&str] = &["out_of_stock"];
 
 pub(super) const KINDS: &[Kind] = &[
     Kind::write("create cart").may_be(SOLD_OUT),

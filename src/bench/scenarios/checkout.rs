@@ -1,12 +1,10 @@
 //! A guest's whole journey: a product's page, a cart, and paid.
 
 use super::Scenario;
-use super::buying::{cart, pay};
+use super::buying::{SOLD_OUT, cart, pay};
 use crate::bench::ledger::Attempt;
 use crate::bench::load::{Fate, Kind, Visitor};
 use rand::Rng;
-
-const SOLD_OUT: &[&str] = &["out_of_stock"];
 
 pub(super) const KINDS: &[Kind] = &[
     Kind::read("product"),

@@ -1,11 +1,10 @@
 //! A day's mix: of a hundred visitors 80 look around, 12 search, 6 fill a cart and 2 buy.
 
 use super::Scenario;
+use super::buying::SOLD_OUT;
 use super::{browse, cart, checkout, search};
 use crate::bench::load::{Fate, Kind, Visitor};
 use rand::Rng;
-
-const SOLD_OUT: &[&str] = &["out_of_stock"];
 
 pub(super) const KINDS: &[Kind] = &[
     Kind::read("product"),

@@ -2,12 +2,10 @@
 //! while it goes on.
 
 use super::Scenario;
-use super::buying::{cart, pay as pay_for};
+use super::buying::{SOLD_OUT, cart, pay as pay_for};
 use crate::bench::ledger::Attempt;
 use crate::bench::load::{Fate, Kind, Visitor};
 use std::sync::{Arc, Mutex, PoisonError};
-
-const SOLD_OUT: &[&str] = &["out_of_stock"];
 
 pub(super) const FLASH: &[Kind] =
     &[Kind::write("checkout").may_be(SOLD_OUT), Kind::write("create cart").may_be(SOLD_OUT)];
