@@ -6,6 +6,7 @@ use crate::actors::pictures::Pictures;
 use crate::actors::pools::Password;
 use crate::http::api::oidc::callback_path;
 use crate::http::app::App;
+use crate::http::kept::Answers;
 use crate::http::router::front;
 use crate::http::server::Server;
 use crate::http::texts::Texts;
@@ -104,6 +105,7 @@ pub(super) async fn open_door(
         public_url,
         pictures,
         texts: Texts::default(),
+        answers: Answers::new(shop.reads.moment.clone()),
         test,
         upload_bytes,
         sign_ins,

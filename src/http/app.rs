@@ -3,6 +3,7 @@
 
 use super::etag::IfMatch;
 use super::idempotency::IdempotencyKey;
+use super::kept::Answers;
 use super::list::PublicUrl;
 use super::problem::ApiError;
 use super::texts::Texts;
@@ -25,6 +26,8 @@ pub struct App {
     pub pictures: Pictures,
     /// What products look like, made once for many answers.
     pub texts: Texts,
+    /// Whole answers that are the same for everybody.
+    pub answers: Answers,
     /// The `test` provider, where it takes play money.
     pub test: Option<Arc<TestProvider>>,
     /// The largest imported file or picture, in bytes.

@@ -9,6 +9,7 @@ use super::client::Client;
 use super::conn::UnderWay;
 use super::cors::Allowed;
 use super::headers::dress;
+use super::kept::{Answers, Kept, ZIPPED_FROM_BYTES, takes_gzip};
 use super::pace::{Late, paced};
 use super::problem::{ApiError, Problem};
 use super::rates::{Class, Rates, Standing};
@@ -17,7 +18,7 @@ use crate::telemetry::{Telemetry, request};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{DefaultBodyLimit, MatchedPath};
-use axum::http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, VARY};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, VARY};
 use axum::http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version,
 };
@@ -33,7 +34,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tower::Service;
 use tower::util::MapRequestLayer;
 use tower_http::compression::predicate::{And, Predicate, SizeAbove};
@@ -45,9 +46,6 @@ const EXEMPT: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const BY_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding");
 const LAST: HeaderValue = HeaderValue::from_static("close");
-
-/// Answers below this many bytes are sent as they are.
-const ZIPPED_FROM_BYTES: u64 = 1_024;
 
 type Worth = fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool;
 type Zip = Compression<Router, And<SizeAbove, Worth>>;
@@ -65,6 +63,7 @@ struct Shared {
     rates: Option<Rates>,
     hsts: Option<HeaderValue>,
     account_of: Option<AccountOf>,
+    answers: Option<Answers>,
     under_way: AtomicUsize,
     made_ids: AtomicU64,
     telemetry: Arc<Telemetry>,
@@ -147,7 +146,7 @@ impl Front {
     ) -> Front {
         let routes = routes.layer(MapRequestLayer::new(Met::note));
         let text: Worth = |_, _, headers, _| is_text(headers);
-        let worth_it = SizeAbove::new(ZIPPED_FROM_BYTES).and(text);
+        let worth_it = SizeAbove::new(ZIPPED_FROM_BYTES as u64).and(text);
         let zip = CompressionLayer::new().gzip(true).compress_when(worth_it);
         let hsts = match settings.hsts_seconds {
             0 => None,
@@ -160,6 +159,7 @@ impl Front {
                 rates: settings.rates.as_ref().map(|rates| Rates::new(rates, &MonotonicClock)),
                 hsts,
                 account_of: None,
+                answers: None,
                 settings,
                 under_way: AtomicUsize::new(0),
                 made_ids: AtomicU64::new(first_id),
@@ -176,6 +176,15 @@ impl Front {
     ) -> Front {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.account_of = Some(Box::new(account_of));
+        }
+        self
+    }
+
+    /// Gives what is kept of public reads before it looks for a route. To be called before the front
+    /// is shared.
+    pub fn keeping(mut self, answers: Answers) -> Front {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.answers = Some(answers);
         }
         self
     }
@@ -233,6 +242,11 @@ impl Front {
                 }
             }
         }
+        let kept = shared.answers.as_ref().filter(|_| request.body().is_end_stream());
+        let kept = kept.and_then(|kept| kept.find(request.method(), request.uri(), headers));
+        if let Some(kept) = kept {
+            return self.given_again(&kept, headers, started, end);
+        }
         let Some(ticket) = shared.admit(is_exempt) else {
             return self.refused(request.method(), started, ApiError::Overloaded, end);
         };
@@ -246,17 +260,13 @@ impl Front {
         });
         let limits = &settings.limits;
         DefaultBodyLimit::max(limits.body_bytes).apply(&mut request);
-        let about = Arc::new(request::Request {
-            id: end.id.to_str().unwrap_or_default().into(),
-            method: request.method().as_str().into(),
-            path: end.path.as_str().into(),
-        });
+        let about = about(&end, request.method());
         // Whoever is inside knows the request by the same id.
         request.headers_mut().insert(REQUEST_ID, end.id.clone());
         let (met, method) = (Met::default(), request.method().clone());
         request.extensions_mut().insert(met.clone());
         request.extensions_mut().insert(Client(client));
-        let zipped = accepts_gzip(request.headers());
+        let zipped = takes_gzip(request.headers());
         let journey = Journey { ticket, method, started, met, late, end };
         let shared = Arc::clone(shared);
         if zipped {
@@ -267,6 +277,15 @@ impl Front {
             let answer = self.plain.call(request);
             Box::pin(request::on_behalf_of(about, guarded(answer, journey, shared)))
         }
+    }
+
+    /// An answer that was given before.
+    fn given_again(&self, kept: &Kept, asked: &HeaderMap, started: Instant, end: End) -> Answering {
+        let response = kept.shown.answer(asked);
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        self.shared.telemetry.answered("GET", &kept.route, status, took);
+        request::on_behalf_of_now(about(&end, &Method::GET), || note(&end, status, took));
+        ready(finished(response, end, &self.shared))
     }
 
     /// An answer that needs no handler.
@@ -337,6 +356,21 @@ where
     drop(ticket);
     let (status, took) = (response.status().as_u16(), started.elapsed());
     shared.telemetry.answered(method.as_str(), met.route(), status, took);
+    note(&end, status, took);
+    Ok(finished(response, end, &shared))
+}
+
+/// What the log says of a request.
+fn about(end: &End, method: &Method) -> Arc<request::Request> {
+    Arc::new(request::Request {
+        id: end.id.to_str().unwrap_or_default().into(),
+        method: method.as_str().into(),
+        path: end.path.as_str().into(),
+    })
+}
+
+/// One line of the log for each request that was let in.
+fn note(end: &End, status: u16, took: Duration) {
     let duration_ms = took.as_millis() as u64;
     // Machines ask every few seconds; nobody wants to read that.
     if EXEMPT.contains(&end.path.as_str()) {
@@ -344,7 +378,6 @@ where
     } else {
         tracing::info!(status, duration_ms, "answered");
     }
-    Ok(finished(response, end, &shared))
 }
 
 /// The last touches: what only the outermost layer knows, and what every answer carries.
@@ -410,13 +443,6 @@ fn is_text(headers: &HeaderMap) -> bool {
     matches!(media_type, "application/json" | "application/problem+json" | "text/html" | "text/csv")
 }
 
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .any(|value| value.as_bytes().windows(4).any(|part| part.eq_ignore_ascii_case(b"gzip")))
-}
-
 /// One request's place among those under way, given back when it is dropped.
 struct Ticket(Option<Arc<Shared>>);
 
@@ -480,9 +506,9 @@ mod tests {
     use super::*;
     use crate::http::limits::Limits;
     use crate::http::problem::with_fallbacks;
+    use axum::http::header::ACCEPT_ENCODING;
     use axum::routing::{get, post};
     use serde_json::Value;
-    use std::time::Duration;
     use tokio::sync::Notify;
     use tower::ServiceExt;
 

@@ -251,9 +251,14 @@ impl Meta {
         }
     }
 
-    /// Adds `Link` with `first`, `prev`, `next` and `last` (RFC 8288): the request's own query with
-    /// another page. Past the end, `prev` is the last page there is.
+    /// Adds `Link`, as [`Meta::links`] makes it.
     pub fn link(&self, public_url: &PublicUrl, uri: &Uri, headers: &mut HeaderMap) {
+        headers.extend(self.links(public_url, uri).map(|links| (LINK, links)));
+    }
+
+    /// `first`, `prev`, `next` and `last` (RFC 8288): the request's own query with another page. Past
+    /// the end, `prev` is the last page there is.
+    pub fn links(&self, public_url: &PublicUrl, uri: &Uri) -> Option<HeaderValue> {
         let last = self.total_pages.max(1);
         let mut links = vec![("first", 1)];
         if self.current_page > 1 {
@@ -271,7 +276,7 @@ impl Meta {
             // Text takes every write.
             let _ = write!(text, "{comma}<{base}{path}?{query}page={page}>; rel=\"{rel}\"");
         }
-        headers.extend(HeaderValue::try_from(text).ok().map(|value| (LINK, value)));
+        HeaderValue::try_from(text).ok()
     }
 }
 

@@ -20,6 +20,7 @@ pub mod schema;
 pub mod access;
 pub mod app;
 pub mod texts;
+pub mod kept;
 pub mod keyed;
 pub mod router;
 pub mod server;

@@ -47,11 +47,11 @@ pub fn front(app: App, settings: DoorSettings) -> Result<Front, RouterError> {
     }
     let telemetry = Arc::clone(&app.shop.telemetry);
     let routes = pages.into_iter().fold(routes, |routes, (path, page)| routes.route(path, page));
-    let known = app.clone();
+    let (known, answers) = (app.clone(), app.answers.clone());
     let gate = Gate::new(app.clone(), settings.cors.clone());
     let routes = routes.route_layer(gate).with_state(app);
     let front = Front::new(with_fallbacks(routes), settings, rand::random(), telemetry);
-    Ok(front.counting_by(move |headers| access::account(&known, headers)))
+    Ok(front.counting_by(move |headers| access::account(&known, headers)).keeping(answers))
 }
 
 /// Every endpoint with its part of the document: neither can be without the other.

@@ -25,6 +25,11 @@ pub async fn on_behalf_of<F: Future>(request: Arc<Request>, work: F) -> F::Outpu
     CURRENT.scope(request, work).await
 }
 
+/// As [`on_behalf_of`], for what waits for nothing.
+pub fn on_behalf_of_now<T>(request: Arc<Request>, work: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(request, work)
+}
+
 /// The request that this is done for, if it is done for one.
 pub fn current() -> Option<Arc<Request>> {
     CURRENT.try_with(Arc::clone).ok()

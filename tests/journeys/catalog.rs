@@ -296,6 +296,50 @@ async fn lists_are_filtered_sorted_and_paged_exactly_and_at_once() {
     assert!(sorts.contains("bestselling:desc"), "{sorts}");
 }
 
+/// What is read again and again is given from memory until anything changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_is_seen_by_the_next_reader_and_drafts_by_staff_alone() {
+    let shop = TestShop::open().await;
+    let product = make(&shop, eight("Smartphone X", "999.99")).await.json();
+    let path = format!("/v1/products/{}", product["productId"].as_str().unwrap());
+    let paths = [&path, "/v1/products", "/v1/products/by-handle/smartphone-x"];
+    let figures = |answer: &Answer| {
+        let body = answer.json();
+        let shown = body["data"].get(0).unwrap_or(&body);
+        (shown["price"].to_string(), shown["stockQuantity"].as_i64().unwrap())
+    };
+    let read = async |expected: (&str, i64)| {
+        let mut tags = Vec::new();
+        for path in paths {
+            let first = shop.get(path).send().await.expect(200);
+            assert_eq!(figures(&first), (expected.0.to_owned(), expected.1), "{path}");
+            let again = shop.get(path).send().await.expect(200);
+            assert_eq!((again.bytes.as_slice(), again.etag()), (&*first.bytes, first.etag()));
+            let known = shop.get(path).header("if-none-match", first.etag()).send().await;
+            assert!(known.expect(304).bytes.is_empty());
+            let zipped = shop.get(path).header("accept-encoding", "gzip").send().await.expect(200);
+            assert_eq!(zipped.etag(), first.etag());
+            tags.push(first.etag().to_owned());
+        }
+        tags
+    };
+    let before = read(("999.99", 150)).await;
+    shop.put(&path).staff().json(json!({ "price": amount("900") })).send().await.expect(200);
+    let repriced = read(("900.00", 150)).await;
+    let adjustment = json!({ "delta": -3, "reason": "damaged" });
+    let adjust = shop.post("/v1/inventory/smartphone-x/adjustments").staff().json(adjustment);
+    adjust.send().await.expect(200);
+    let adjusted = read(("900.00", 147)).await;
+    for path in 0..paths.len() {
+        assert!(before[path] != repriced[path] && repriced[path] != adjusted[path]);
+    }
+    shop.put(&path).staff().json(json!({ "status": "draft" })).send().await.expect(200);
+    shop.get(&path).staff().send().await.expect(200);
+    shop.get(&path).send().await.problem(404, "not_found");
+    shop.get(&path).staff().send().await.expect(200);
+    assert!(names(&shop, "").await.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn categories_are_a_tree_and_take_their_products_along() {
     let shop = TestShop::open().await;

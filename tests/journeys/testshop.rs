@@ -14,6 +14,7 @@ use mercat::domain::{Span, Timestamp};
 use mercat::http::api::checkout_render;
 use mercat::http::api::oidc::callback_path;
 use mercat::http::app::App;
+use mercat::http::kept::Answers;
 use mercat::http::list::PublicUrl;
 use mercat::http::router::front;
 use mercat::http::server::{Server, Stopper};
@@ -185,6 +186,7 @@ impl TestShop {
             public_url,
             pictures: Pictures::new(Arc::new(media), shop.blocking.clone()),
             texts: Texts::default(),
+            answers: Answers::new(shop.reads.moment.clone()),
             test: Some(payments.clone()),
             upload_bytes: config.limits.upload_bytes,
         };

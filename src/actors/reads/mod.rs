@@ -11,6 +11,7 @@ mod audit;
 mod catalog;
 mod full;
 mod levels;
+mod moment;
 mod names;
 mod orders;
 mod shelf;
@@ -18,6 +19,7 @@ mod shelf;
 pub use audit::{Acts, AuditFilter};
 pub use catalog::{Catalog, CatalogCell, CategoryNode, Versioned};
 pub use levels::Levels;
+pub use moment::Moment;
 pub use orders::{OrderFilter, OrderSummary, Orders};
 pub use shelf::{Direction, Listed, Page, ProductFilter, Sort, SortBy};
 
@@ -44,6 +46,8 @@ pub struct Reads {
     pub catalog: Arc<CatalogCell>,
     pub levels: Levels,
     pub orders: Orders,
+    /// Passes with every change of catalog and stock.
+    pub moment: Moment,
     store: Arc<dyn Store>,
     last_seq: watch::Sender<Seq>,
 }
@@ -68,6 +72,7 @@ impl Reads {
             catalog: Arc::default(),
             levels: Levels::default(),
             orders: Orders::new(vault.clone()),
+            moment: Moment::default(),
             store,
             last_seq: watch::Sender::new(last_seq),
         };
@@ -132,6 +137,7 @@ impl Reads {
         let (mut changes, mut erased) = (Vec::new(), HashSet::new());
         let mut last = *self.last_seq.borrow();
         let mut in_doubt = false;
+        let mut is_shown_anew = false;
         for Settled { batch, outcome, .. } in group {
             match outcome {
                 Ok(committed) => {
@@ -147,6 +153,7 @@ impl Reads {
                     }
                     changes.extend(written(batch));
                     erased.extend(forgotten(batch));
+                    is_shown_anew |= !committed.levels.is_empty();
                     self.levels.book(committed.levels.iter().cloned());
                 }
                 Err(CommitError::Unavailable) => in_doubt = true,
@@ -170,7 +177,10 @@ impl Reads {
                 }
             }
         }
-        self.apply(changes);
+        is_shown_anew |= self.apply(changes);
+        if is_shown_anew {
+            self.moment.pass();
+        }
         self.orders.forget(&erased);
         self.last_seq.send_if_modified(|own| std::mem::replace(own, last) != last);
     }
@@ -195,8 +205,8 @@ impl Reads {
         Ok((last, changes?))
     }
 
-    /// Changes the models, each of them once.
-    fn apply(&self, changes: Vec<Change>) {
+    /// Changes the models, each of them once. Says whether shoppers are shown anything anew.
+    fn apply(&self, changes: Vec<Change>) -> bool {
         let (mut listed, mut orders, mut levels) = (Vec::new(), Vec::new(), Vec::new());
         for (key, row) in changes {
             match (key, row) {
@@ -209,6 +219,7 @@ impl Reads {
                 other => listed.push(other),
             }
         }
+        let is_shown_anew = !levels.is_empty() || !listed.is_empty();
         if !levels.is_empty() {
             self.levels.book(levels);
         }
@@ -220,6 +231,7 @@ impl Reads {
                 listed.into_iter().for_each(|change| take_in(catalog, change));
             });
         }
+        is_shown_anew
     }
 
     /// The number of the newest durable event; changes after the models have taken it in.

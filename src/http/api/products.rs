@@ -14,8 +14,9 @@ use crate::domain::{Currency, Money, ProductId, Sku};
 use crate::http::access::{Caller, Staff};
 use crate::http::app::{App, Call};
 use crate::http::body::{Body, Named, Params};
-use crate::http::etag::{EntityTag, shown};
+use crate::http::etag::EntityTag;
 use crate::http::json::DecimalText;
+use crate::http::kept::Shown;
 use crate::http::keyed::{carry_out, refused, rendered, send};
 use crate::http::layers::detached;
 use crate::http::list::{
@@ -24,7 +25,7 @@ use crate::http::list::{
 use crate::http::problem::ApiError;
 use crate::http::texts::Text;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::future::try_join_all;
 use serde::Deserialize;
@@ -177,7 +178,10 @@ async fn list(
     Params(query): Params<ProductQuery>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let made_at = app.answers.moment();
     let paging = query.paging();
+    // The index is behind the models by up to a second, and does not say by how much.
+    let is_exact = query.words().is_none();
     let (total, products) = match query.words() {
         Some(_) => {
             let found = find(&app, &query, false).await?;
@@ -206,32 +210,31 @@ async fn list(
     let texts = products.iter().map(|listed| app.texts.of(&app, listed));
     let texts = texts.collect::<Result<Vec<_>, ApiError>>()?;
     let meta = Meta::new(total, paging);
-    let mut response = listed(request.headers(), &texts, meta)?;
-    meta.link(&app.public_url, request.uri(), response.headers_mut());
-    Ok(response)
+    let shown = listed(&texts, meta)?.linked(meta.links(&app.public_url, request.uri()));
+    Ok(match is_exact {
+        true => app.answers.give(made_at, &request, shown),
+        false => shown.answer(request.headers()),
+    })
 }
 
 /// A list put together of texts that are ready; its tag is one of theirs and of the list's figures.
-fn listed(request: &HeaderMap, texts: &[Arc<Text>], meta: Meta) -> Result<Response, ApiError> {
+fn listed(texts: &[Arc<Text>], meta: Meta) -> Result<Shown, ApiError> {
     let meta = serde_json::to_string(&meta).map_err(|error| ApiError::fault(&error))?;
     let tags: Vec<&str> = texts.iter().map(|text| text.tag.as_str()).chain([&*meta]).collect();
     let tag = EntityTag::of_bytes(tags.concat().as_bytes());
-    let list = || {
-        let bytes: usize = texts.iter().map(|text| text.json.len() + 1).sum();
-        let mut list = Vec::with_capacity(bytes + meta.len() + 32);
-        list.extend_from_slice(b"{\"data\":[");
-        for (n, text) in texts.iter().enumerate() {
-            if n > 0 {
-                list.push(b',');
-            }
-            list.extend_from_slice(&text.json);
+    let bytes: usize = texts.iter().map(|text| text.json.len() + 1).sum();
+    let mut list = Vec::with_capacity(bytes + meta.len() + 32);
+    list.extend_from_slice(b"{\"data\":[");
+    for (n, text) in texts.iter().enumerate() {
+        if n > 0 {
+            list.push(b',');
         }
-        list.extend_from_slice(b"],\"meta\":");
-        list.extend_from_slice(meta.as_bytes());
-        list.push(b'}');
-        list.into()
-    };
-    Ok(shown(request, &tag, list))
+        list.extend_from_slice(&text.json);
+    }
+    list.extend_from_slice(b"],\"meta\":");
+    list.extend_from_slice(meta.as_bytes());
+    list.push(b'}');
+    Ok(Shown::new(tag, list.into()))
 }
 
 /// See a product.
@@ -246,8 +249,9 @@ async fn show(
     Named(id): Named<ProductId>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let made_at = app.answers.moment();
     let found = app.shop.reads.catalog.load().product(&id).cloned();
-    one(&app, &caller, request.headers(), found)
+    one(&app, &caller, made_at, &request, found)
 }
 
 /// See a product by its name in addresses.
@@ -260,19 +264,22 @@ async fn show_by_handle(
     Named(handle): Named<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let made_at = app.answers.moment();
     let found = app.shop.reads.catalog.load().by_handle(&handle).cloned();
-    one(&app, &caller, request.headers(), found)
+    one(&app, &caller, made_at, &request, found)
 }
 
 fn one(
     app: &App,
     caller: &Caller,
-    request: &HeaderMap,
+    made_at: u64,
+    request: &Request,
     found: Option<Arc<Listed>>,
 ) -> Result<Response, ApiError> {
     let listed = found.filter(|listed| listed.is_public() || caller.may(Permission::ProductsRead));
     let text = app.texts.of(app, &listed.ok_or(NO_PRODUCT)?)?;
-    Ok(shown(request, &text.tag, || text.json.clone()))
+    let shown = Shown::new(text.tag.clone(), text.json.clone());
+    Ok(app.answers.give(made_at, request, shown))
 }
 
 /// Make a product.
