@@ -1,13 +1,17 @@
 //! How passwords are hashed: Argon2id, 19 MiB, two passes, one lane. Source: the OWASP Password
 //! Storage Cheat Sheet, section on Argon2id.
 //!
-//! The memory is kept from one password to the next. Taken from the system and given back each time,
-//! it would have to be mapped page by page, and while that is done other threads of the shop stand
-//! still: a page that is asked for meanwhile came ten times as late.
+//! The memory is kept from one password to the next, until none came for a while ([`Spare`]). Taken
+//! from the system and given back each time, it would have to be mapped page by page, and while that
+//! is done other threads of the shop stand still: a page that is asked for meanwhile came ten times
+//! as late.
 
 use super::password::Password;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 const KIB: u32 = 19_456;
 const PASSES: u32 = 2;
@@ -65,6 +69,58 @@ impl Scratch {
     }
 }
 
+/// How long memory is kept for the next password.
+const KEPT_FOR: Duration = Duration::from_secs(5);
+
+/// The memory that no password is being hashed in, for whichever thread is next. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Spare(Arc<Shelf>);
+
+#[derive(Default)]
+struct Shelf {
+    scratches: Mutex<Vec<Scratch>>,
+    uses: AtomicU64,
+    /// Whether somebody waits for it to become idle.
+    is_watched: AtomicBool,
+}
+
+impl Spare {
+    /// Works in memory that was used before, or in new where all is in use. After a panic that
+    /// memory is gone.
+    pub fn lend<R>(&self, work: impl FnOnce(&mut Scratch) -> R) -> R {
+        let mut scratch = self.scratches().pop().unwrap_or_default();
+        let done = work(&mut scratch);
+        self.scratches().push(scratch);
+        done
+    }
+
+    /// A password was hashed: gives the memory back once no other has come for a while.
+    pub fn forget_when_idle(&self) {
+        self.0.uses.fetch_add(1, Ordering::AcqRel);
+        if self.0.is_watched.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let spare = self.clone();
+        tokio::spawn(async move { spare.watch(|| tokio::time::sleep(KEPT_FOR)).await });
+    }
+
+    /// Until none came for the length of a `pause`.
+    async fn watch<P: Future<Output = ()>>(&self, mut pause: impl FnMut() -> P) {
+        loop {
+            let before = self.0.uses.load(Ordering::Acquire);
+            pause().await;
+            if self.0.uses.load(Ordering::Acquire) == before {
+                self.0.is_watched.store(false, Ordering::Release);
+                return self.scratches().clear();
+            }
+        }
+    }
+
+    fn scratches(&self) -> MutexGuard<'_, Vec<Scratch>> {
+        self.0.scratches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +128,27 @@ mod tests {
 
     fn password(text: &str) -> Password {
         text.to_owned().into()
+    }
+
+    #[tokio::test]
+    async fn memory_is_kept_for_the_next_password_and_given_back_when_none_comes() {
+        let spare = Spare::default();
+        let hash = || spare.lend(|scratch| scratch.hash(&password("correct horse"))).unwrap();
+        let blocks =
+            || -> Vec<usize> { spare.scratches().iter().map(|scratch| scratch.0.len()).collect() };
+        hash();
+        let mut pauses = 0;
+        let pause = || {
+            pauses += 1;
+            assert_eq!(blocks(), [KIB as usize], "it is there until a pause is over");
+            if pauses < 3 {
+                hash();
+                spare.0.uses.fetch_add(1, Ordering::AcqRel);
+            }
+            std::future::ready(())
+        };
+        spare.watch(pause).await;
+        assert_eq!((pauses, blocks()), (3, vec![]));
     }
 
     #[test]

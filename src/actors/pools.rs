@@ -8,7 +8,7 @@
 //!
 //! The committer is not here: it takes its whole queue at once, which a pool cannot.
 
-use super::hashing::Scratch;
+use super::hashing::{Scratch, Spare};
 pub use super::password::Password;
 use crate::domain::event::EntityKey;
 use crate::storage::table::row_key;
@@ -76,12 +76,16 @@ impl Pools {
         let readers = host.pool("reader", sizes.readers, usize::MAX, stateless)?;
         let hashers = host.pool("hasher", sizes.hashers, sizes.most_passwords, || {
             step_back();
-            Ok(Scratch::default())
+            Ok(())
         })?;
         let blocking = host.pool("blocking", sizes.blocking, sizes.most_jobs, stateless)?;
         Ok(Pools {
             readers: Readers { pool: readers, store },
-            secrets: Secrets { pool: hashers, narrow: Arc::new(Semaphore::new(1)) },
+            secrets: Secrets {
+                pool: hashers,
+                spare: Spare::default(),
+                narrow: Arc::new(Semaphore::new(1)),
+            },
             blocking: Blocking { pool: blocking },
             host,
         })
@@ -187,7 +191,8 @@ fn step_back() {
 /// Hashes passwords ([`Scratch`]).
 #[derive(Clone)]
 pub struct Secrets {
-    pool: Pool<Scratch>,
+    pool: Pool<()>,
+    spare: Spare,
     narrow: Arc<Semaphore>,
 }
 
@@ -240,7 +245,10 @@ impl Secrets {
         work: impl FnOnce(&mut Scratch) -> R + Send + 'static,
     ) -> Result<R, PoolError> {
         let place = self.pool.place_now()?;
-        self.pool.run(place, Unheard::Skip, work).await
+        let spare = self.spare.clone();
+        let done = self.pool.run(place, Unheard::Skip, move |()| spare.lend(work)).await;
+        self.spare.forget_when_idle();
+        done
     }
 }
 
