@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -52,9 +53,9 @@ pub(super) struct BenchArgs {
     /// Requests at once over each connection of HTTP/2
     #[arg(long, value_name = "N", default_value_t = 1, requires = "http2", value_parser = clap::value_parser!(u32).range(1..=200))]
     streams: u32,
-    /// Threads of the load generator
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
-    threads: u32,
+    /// Threads of the load generator; default is as many as the machine has cores, at most four
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    threads: Option<u32>,
     /// How orders are paid
     #[arg(long, value_enum, default_value_t)]
     payment: Payment,
@@ -152,7 +153,7 @@ impl BenchArgs {
             connections: self.connections.map(|connections| connections as usize),
             http: if self.http2 { Http::Two } else { Http::One },
             streams: self.streams as usize,
-            threads: self.threads as usize,
+            threads: self.threads.map_or_else(threads, |given| given as usize),
             warm_up: Duration::from_secs(self.warm_up),
             duration: self.duration.map(Duration::from_secs),
             products: self.products,
@@ -179,6 +180,12 @@ impl BenchArgs {
             .context("MERCAT_BENCH_PASSWORD must be the password of --staff")?;
         Ok(Some(Staff::Login { email, password }))
     }
+}
+
+/// Enough that a machine's other cores do not wait for the load generator, whose share of the work is
+/// the smaller one.
+fn threads() -> usize {
+    available_parallelism().map_or(1, usize::from).min(4)
 }
 
 /// Of the folders where things may stay for a while, the first that is no memory.
