@@ -50,7 +50,7 @@ struct Kept {
 impl Kept {
     fn is_of(&self, listed: &Arc<Listed>, levels: &Levels) -> bool {
         let is_left = |(sku, units)| levels.get(sku).available() == units;
-        let skus = listed.content.variants.iter().map(|variant| &variant.sku);
+        let skus = listed.variants.iter().map(|variant| &variant.sku);
         Arc::ptr_eq(&self.listed, listed) && skus.zip(self.available.iter().copied()).all(is_left)
     }
 }
@@ -74,12 +74,13 @@ impl Texts {
             return Ok(Arc::clone(&kept.text));
         }
         // Looked up once: text and note are of the same moment.
-        let variants = &listed.content.variants;
+        let variants = &listed.variants;
         let available: Box<[i64]> =
             variants.iter().map(|variant| levels.get(&variant.sku).available()).collect();
         let left: HashMap<&Sku, i64> =
             variants.iter().map(|variant| &variant.sku).zip(available.iter().copied()).collect();
-        let json = ProductJson::new(listed, |url| app.picture_url(url), |sku| left[sku]);
+        let product = listed.product();
+        let json = ProductJson::new(&product, |url| app.picture_url(url), |sku| left[sku]);
         let json = serde_json::to_vec(&json).map_err(|error| ApiError::fault(&error))?;
         let tag = EntityTag::of_answer(listed.version, &json);
         let is_kept = json.len() <= LONGEST;

@@ -73,6 +73,16 @@ pub trait Stored: Sized {
         let latest: Self::Latest<'_> = read(record, body)?;
         latest.try_into().map_err(|error| CodecError::Value { record, source: error.into() })
     }
+
+    /// The stored form itself, with its text left where it is: for a look at a field or two of what was
+    /// read in full before. `None` where the bytes are not of today's version, or damaged.
+    fn glance<'a>(bytes: &'a [u8]) -> Option<Self::Latest<'a>>
+    where
+        Self: 'a,
+    {
+        let (version, body) = bytes.split_first()?;
+        (*version == Self::VERSION).then(|| read(Self::NAME, body).ok())?
+    }
 }
 
 /// Reads the body of one version of a record, to its last byte.
@@ -240,6 +250,15 @@ mod tests {
         assert_eq!(Chair::from_bytes(&bytes).unwrap().to_bytes(), bytes);
         let longer = [bytes, vec![0]].concat();
         assert!(matches!(Chair::from_bytes(&longer), Err(CodecError::TooLong { .. })));
+    }
+
+    #[test]
+    fn a_glance_is_of_todays_form_alone() {
+        let bytes = Chair { legs: 3, colour: "red".into() }.to_bytes();
+        assert_eq!(Chair::glance(&bytes).map(|chair| chair.colour), Some("red"));
+        assert!(Chair::glance(&[1, 3]).is_none(), "of version 1");
+        assert!(Chair::glance(&bytes[..4]).is_none(), "cut off");
+        assert!(Chair::glance(&[]).is_none());
     }
 
     #[test]

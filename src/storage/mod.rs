@@ -132,6 +132,19 @@ impl dyn Snapshot + '_ {
         self.load_with(table, &[], decode_row, |key, (version, row)| each(key, version, row))
     }
 
+    /// Every row of a table of entities, in key order, with its record as it is stored.
+    pub fn load_rows(
+        &self,
+        table: Table,
+        mut each: impl FnMut(u64, &[u8]),
+    ) -> Result<(), StoreError> {
+        self.scan(table, &[], None, Direction::Forward, &mut |_, bytes| {
+            let (version, record) = split_version(bytes);
+            each(version, record);
+            ControlFlow::Continue(())
+        })
+    }
+
     /// Every record of a table of anything else, in key order from `from` on.
     pub fn load_records<T: Stored>(
         &self,

@@ -30,7 +30,7 @@ pub async fn reprice(shop: &TestShop, sku: &str, cents: i64) {
     let id = {
         let catalog = shop.shop.reads.catalog.load();
         let (listed, _) = catalog.variant(&sku.parse().unwrap()).unwrap();
-        listed.product.id.clone()
+        listed.id.clone()
     };
     let changed =
         ChangedProduct { id, expected: None, content: content(sku, cents), stock: vec![] };

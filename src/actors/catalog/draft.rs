@@ -117,7 +117,7 @@ impl<'a> Draft<'a> {
         let ChangedProduct { id, expected, mut content, stock } = changed;
         let current = self.current(&id, expected)?;
         if content.handle.is_empty() {
-            content.handle.clone_from(&current.content.handle);
+            content.handle = current.product().content.handle;
         }
         self.save(Some(current), id, content, &stock)
     }
@@ -128,7 +128,7 @@ impl<'a> Draft<'a> {
         expected: Option<u64>,
     ) -> Result<ProductOutcome, CatalogRejection> {
         let current = self.current(id, expected)?;
-        let events = Product::decide(Some(&current.product), ProductCommand::Archive, self.now)?;
+        let events = Product::decide(Some(&current.product()), ProductCommand::Archive, self.now)?;
         let effect = if events.is_empty() { Effect::Unchanged } else { Effect::Archived };
         let product = self.take_in(Some(current), id, events);
         Ok(self.outcome(product, effect, &[]))
@@ -137,10 +137,10 @@ impl<'a> Draft<'a> {
     /// Gives every product of a category its new name; they are in the batch of the renaming.
     pub fn move_products(&mut self, from: &str, to: &str) -> Result<(), CatalogRejection> {
         for listed in self.catalog.in_category(from) {
-            let mut content = listed.content.clone();
-            content.category = to.to_owned();
+            let product = listed.product();
+            let content = ProductContent { category: to.to_owned(), ..product.content.clone() };
             let command = ProductCommand::Update(Box::new(content));
-            let events = Product::decide(Some(&listed.product), command, self.now)?;
+            let events = Product::decide(Some(&product), command, self.now)?;
             let id = listed.id.clone();
             self.take_in(Some(listed), &id, events);
         }
@@ -178,8 +178,8 @@ impl<'a> Draft<'a> {
             Some(_) => ProductCommand::Update(Box::new(content)),
             None => ProductCommand::Create(Box::new(content)),
         };
-        let before = current.as_ref().map(|listed| &listed.product);
-        let events = Product::decide(before, command, self.now)?;
+        let before = current.as_ref().map(|listed| listed.product());
+        let events = Product::decide(before.as_ref(), command, self.now)?;
         let effect = if events.is_empty() { Effect::Unchanged } else { effect };
         if let Some(owner) = self.catalog.by_handle(&handle).filter(|owner| owner.id != id) {
             return Err(CatalogRejection::HandleTaken { handle, by: owner.id.clone() });
@@ -207,14 +207,14 @@ impl<'a> Draft<'a> {
             return current;
         }
         let version = current.as_ref().map_or(0, |listed| listed.version);
-        let before = current.map(|listed| listed.product.clone());
+        let before = current.map(|listed| listed.product());
         let after = events.iter().fold(before, |product, event| Product::apply(product, id, event));
         let after = after.expect("the first event makes the product");
         self.batch.put(EntityKey::Product(id.clone()), version, &after);
         for event in events {
             self.batch.fact(self.now, Fact::Product(id.clone(), event), vec![]);
         }
-        self.catalog.put_product(after, version + 1)
+        self.catalog.put_product(&after, version + 1)
     }
 
     /// Books new SKUs in, and says what is left to do for the others.
@@ -226,7 +226,7 @@ impl<'a> Draft<'a> {
     ) -> ProductOutcome {
         let mut outcome =
             ProductOutcome { product, effect, levels: Vec::new(), set_stock: Vec::new() };
-        for variant in &outcome.product.product.content.variants {
+        for variant in &outcome.product.variants {
             let sku = &variant.sku;
             let input = stock.iter().find(|input| input.sku == *sku);
             let known = self.booked.get(sku).copied();

@@ -108,10 +108,8 @@ impl Draft<'_> {
         };
         check_version(expected, current.version)?;
         let products = self.catalog.in_category(&current.name);
-        let products = products
-            .iter()
-            .filter(|product| product.content.status != ProductStatus::Archived)
-            .count();
+        let products =
+            products.iter().filter(|product| product.status != ProductStatus::Archived).count();
         let below =
             |category: &&Arc<Versioned<Category>>| category.parent.as_deref() == Some(handle);
         let children = self.catalog.categories().filter(below).count();

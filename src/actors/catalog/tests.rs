@@ -137,7 +137,7 @@ impl TestShop {
 
     fn names(&self) -> Vec<String> {
         let products = self.reads.catalog.load().products();
-        products.iter().map(|product| product.content.name.clone()).collect()
+        products.iter().map(|own| own.product().content.name).collect()
     }
 
     fn vault(&self) -> Vault {
@@ -150,7 +150,7 @@ impl TestShop {
         let seen = |reads: &Reads| {
             let catalog = reads.catalog.load();
             let products: Vec<_> =
-                catalog.products().iter().map(|own| (own.version, own.product.clone())).collect();
+                catalog.products().iter().map(|own| (own.version, own.product())).collect();
             let categories: Vec<_> = catalog.categories().cloned().collect();
             (
                 products,
@@ -197,7 +197,7 @@ async fn a_new_product_comes_with_its_category_and_its_stock_in_one_batch() {
     let request = NewProduct { stock: vec![input], ..new(kettle) };
     let made = rejected(shop.catalog.create_product(request, None).await).unwrap();
     assert_eq!((made.effect, made.product.version), (Effect::Created, 1));
-    assert_eq!(made.product.content.description, "<p>Boils.</p>");
+    assert_eq!(made.product.product().content.description, "<p>Boils.</p>");
     assert_eq!(made.set_stock, []);
     let level = shop.reads.levels.get(&sku("K-1"));
     assert_eq!((level.available(), level.low_stock_at), (5, Some(2)));
@@ -248,7 +248,7 @@ async fn names_that_are_made_are_numbered_until_they_are_free() {
             ..new(content("", "PLACEHOLDER", 1))
         };
         let made = rejected(shop.catalog.create_product(request, None).await).unwrap();
-        let content = made.product.content.clone();
+        let content = made.product.product().content;
         (content.handle, content.variants[0].sku.to_string(), made.levels[0].available())
     };
     assert_eq!(made().await, ("kettle".into(), "kettle".into(), 3));
@@ -263,7 +263,7 @@ async fn a_made_sku_never_adopts_stock_that_is_there() {
     shop.update(&first, None, content("a", "A", 1)).await.unwrap();
     let request = NewProduct { sku_from_handle: true, ..new(content("", "X", 1)) };
     let made = rejected(shop.catalog.create_product(request, None).await).unwrap();
-    assert_eq!(made.product.content.variants[0].sku, sku("kettle-2"));
+    assert_eq!(made.product.product().content.variants[0].sku, sku("kettle-2"));
 }
 
 #[tokio::test]
@@ -370,7 +370,7 @@ async fn a_category_takes_its_products_along_when_it_is_renamed() {
     let mut lower = content("p-9", "P-9", 1);
     lower.category = "kitchen".into();
     let spelled = shop.create(lower).await.unwrap();
-    assert_eq!(spelled.product.content.category, "Kitchen");
+    assert_eq!(spelled.product.product().content.category, "Kitchen");
     shop.clock.set(NOON.plus(Span::minutes(1)));
     let existing = Saving::Existing { expected: Some(1) };
     let saved = shop.category(existing, "kitchen", "Cooking", None).await.unwrap();
@@ -694,14 +694,14 @@ proptest! {
             catalog = draft.catalog;
             let products = catalog.products();
             let handles: std::collections::HashSet<_> =
-                products.iter().map(|own| own.content.handle.clone()).collect();
+                products.iter().map(|own| own.product().content.handle).collect();
             let skus: std::collections::HashSet<_> =
-                products.iter().map(|own| own.content.variants[0].sku.clone()).collect();
+                products.iter().map(|own| own.variants[0].sku.clone()).collect();
             prop_assert_eq!((handles.len(), skus.len()), (products.len(), products.len()));
             prop_assert!(handles.iter().all(|handle| is_handle(handle)));
             for own in &products {
-                prop_assert_eq!(&catalog.by_handle(&own.content.handle).unwrap().id, &own.id);
-                prop_assert_eq!(&catalog.variant(&own.content.variants[0].sku).unwrap().0.id, &own.id);
+                prop_assert_eq!(&catalog.by_handle(&own.product().content.handle).unwrap().id, &own.id);
+                prop_assert_eq!(&catalog.variant(&own.variants[0].sku).unwrap().0.id, &own.id);
             }
         }
     }

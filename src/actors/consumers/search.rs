@@ -128,8 +128,8 @@ impl SearchState {
             for movement in &event.movements {
                 if let Some((listed, _)) = catalog.variant(&movement.sku) {
                     let now = listed.in_stock(&self.parts.reads.levels);
-                    if self.in_stock.get(&listed.product.id) != Some(&now) {
-                        changed.insert(listed.product.id.clone());
+                    if self.in_stock.get(&listed.id) != Some(&now) {
+                        changed.insert(listed.id.clone());
                     }
                 }
             }
@@ -150,7 +150,7 @@ impl SearchState {
                 Some(listed) => {
                     let standing = self.standing(listed);
                     self.in_stock.insert(id, standing.in_stock);
-                    puts.push((listed.product.clone(), standing));
+                    puts.push((listed.product(), standing));
                 }
                 None => removals.push(id),
             }
@@ -162,7 +162,7 @@ impl SearchState {
         self.parts.indexer.run(|keeper| keeper.run(Indexer::clear)).await??;
         let products = self.parts.reads.catalog.load().products();
         for some in products.chunks(PAGE) {
-            let puts = some.iter().map(|listed| (listed.product.clone(), self.standing(listed)));
+            let puts = some.iter().map(|listed| (listed.product(), self.standing(listed)));
             let puts: Vec<(Product, Standing)> = puts.collect();
             for (product, standing) in &puts {
                 self.in_stock.insert(product.id.clone(), standing.in_stock);

@@ -4,10 +4,11 @@
 //! that stays, and publishes it in a [`CatalogCell`]. Whoever holds one sees one moment throughout.
 
 use super::levels::Levels;
+use super::listed::{Labels, Listed, Priced, fold};
 use super::names::Names;
-use super::shelf::{self, Listed, Page, ProductFilter, Shelf, Sort, fold};
+use super::shelf::{self, Page, ProductFilter, Shelf, Sort};
 use crate::domain::cart::Offer;
-use crate::domain::catalog::{Product, Variant};
+use crate::domain::catalog::Product;
 use crate::domain::grouping::{Category, Collection, Members};
 use crate::domain::{Money, ProductId, Sku};
 use arc_swap::ArcSwap;
@@ -77,13 +78,18 @@ pub struct Catalog {
 impl Catalog {
     /// What a cart takes over of a variant; `None` unless it is for sale.
     pub fn offer(&self, sku: &Sku) -> Option<Offer> {
-        let (product, variant) = self.variant(sku)?;
-        product.is_public().then(|| Offer {
+        let (product, place) = self.skus.get(sku)?;
+        if !product.is_public() {
+            return None;
+        }
+        let place = *place as usize;
+        let (name, title) = product.names(place)?;
+        Some(Offer {
             sku: sku.clone(),
             product_id: product.id.clone(),
-            name: product.content.name.as_str().into(),
-            title: variant.title.as_str().into(),
-            unit_price: variant.price,
+            name: name.into(),
+            title: title.into(),
+            unit_price: product.variants.get(place)?.price,
         })
     }
 
@@ -94,9 +100,9 @@ impl Catalog {
     }
 
     /// The variant with this SKU and its product, whether public or not.
-    pub fn variant(&self, sku: &Sku) -> Option<(&Arc<Listed>, &Variant)> {
+    pub fn variant(&self, sku: &Sku) -> Option<(&Arc<Listed>, &Priced)> {
         let (product, place) = self.skus.get(sku)?;
-        Some((product, product.product.content.variants.get(*place as usize)?))
+        Some((product, product.variants.get(*place as usize)?))
     }
 
     /// The SKU of every variant, in no order.
@@ -225,22 +231,26 @@ impl Catalog {
     }
 
     /// Puts a product's row in place of the one before.
-    pub(in crate::actors) fn put_product(&mut self, product: Product, version: u64) -> Arc<Listed> {
+    pub(in crate::actors) fn put_product(
+        &mut self,
+        product: &Product,
+        version: u64,
+    ) -> Arc<Listed> {
         self.remove_product(&product.id);
-        let listed = Arc::new(Listed::new(product, version));
-        self.name(&listed);
-        self.shelf_of(&listed).insert(&listed);
+        let (listed, labels) = (Arc::new(Listed::new(product, version)), Labels::of(product));
+        self.name(&listed, &labels);
+        self.shelf_of(&listed).insert(&listed, labels);
         listed
     }
 
     /// Fills an empty catalog with all products there are, in order of id.
-    pub(super) fn fill(&mut self, listed: Vec<Arc<Listed>>) {
+    pub(super) fn fill(&mut self, products: &[(Arc<Listed>, Labels)]) {
         let (public, hidden): (Vec<_>, Vec<_>) =
-            listed.iter().cloned().partition(|listed| listed.is_public());
+            products.iter().partition(|(listed, _)| listed.is_public());
         thread::scope(|scope| {
             let shelves = scope.spawn(|| (Shelf::of(&public), Shelf::of(&hidden)));
-            for listed in &listed {
-                self.name(listed);
+            for (listed, labels) in products {
+                self.name(listed, labels);
             }
             let shelves = shelves.join();
             (self.public, self.hidden) = shelves.unwrap_or_else(|panic| resume_unwind(panic));
@@ -248,10 +258,10 @@ impl Catalog {
     }
 
     /// Has a product found by each name that it has.
-    fn name(&mut self, listed: &Arc<Listed>) {
+    fn name(&mut self, listed: &Arc<Listed>, labels: &Labels) {
         self.products.insert(listed.id.clone(), Arc::clone(listed));
-        self.handles.insert(listed.content.handle.as_str().into(), Arc::clone(listed));
-        for (place, variant) in listed.content.variants.iter().enumerate() {
+        self.handles.insert(Arc::clone(&labels.handle), Arc::clone(listed));
+        for (place, variant) in listed.variants.iter().enumerate() {
             self.skus.insert(variant.sku.clone(), (Arc::clone(listed), place as u32));
         }
     }
@@ -263,16 +273,16 @@ impl Catalog {
     pub(super) fn remove_product(&mut self, id: &ProductId) {
         let Some(listed) = self.products.remove(id) else { return };
         // In one batch, another product may have taken over its handle or a SKU already.
-        let handle = listed.content.handle.as_str();
-        if self.handles.get(handle).is_some_and(|owner| owner.id == *id) {
-            self.handles.remove(handle);
+        let labels = Labels::of(&listed.product());
+        if self.handles.get(&labels.handle).is_some_and(|owner| owner.id == *id) {
+            self.handles.remove(&labels.handle);
         }
-        for variant in &listed.content.variants {
+        for variant in &listed.variants {
             if self.skus.get(&variant.sku).is_some_and(|(owner, _)| owner.id == *id) {
                 self.skus.remove(&variant.sku);
             }
         }
-        self.shelf_of(&listed).remove(&listed);
+        self.shelf_of(&listed).remove(&listed, &labels);
     }
 
     pub(in crate::actors) fn put_category(&mut self, category: Category, version: u64) {

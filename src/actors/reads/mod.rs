@@ -11,6 +11,7 @@ mod audit;
 mod catalog;
 mod full;
 mod levels;
+mod listed;
 mod moment;
 mod names;
 mod orders;
@@ -19,9 +20,10 @@ mod shelf;
 pub use audit::{Acts, AuditFilter};
 pub use catalog::{Catalog, CatalogCell, CategoryNode, Versioned};
 pub use levels::Levels;
+pub use listed::{Listed, Priced};
 pub use moment::Moment;
 pub use orders::{OrderFilter, OrderSummary, Orders};
-pub use shelf::{Direction, Listed, Page, ProductFilter, Sort, SortBy};
+pub use shelf::{Direction, Page, ProductFilter, Sort, SortBy};
 
 use crate::domain::cart::Cart;
 use crate::domain::catalog::Product;
@@ -90,13 +92,19 @@ impl Reads {
 
     fn load_catalog(&self) -> Result<(), StoreError> {
         let snapshot = self.store.snapshot()?;
-        let mut products = Vec::with_capacity(snapshot.count(Table::Products)? as usize);
-        snapshot.load_all(Table::Products, |_, version, product| {
-            products.push(Arc::new(Listed::new(product, version)));
-        })?;
+        let mut rows: Vec<(u64, Box<[u8]>)> =
+            Vec::with_capacity(snapshot.count(Table::Products)? as usize);
+        snapshot
+            .load_rows(Table::Products, |version, record| rows.push((version, record.into())))?;
+        let read = |(version, record)| {
+            let (listed, labels) = Listed::read(record, version, Sku::clone)?;
+            Ok((Arc::new(listed), labels))
+        };
+        let products: Result<Vec<_>, CodecError> = rows.into_iter().map(read).collect();
+        let products = products?;
         let mut loaded = Ok(());
         self.catalog.update(|catalog| {
-            catalog.fill(products);
+            catalog.fill(&products);
             loaded = snapshot
                 .load_all(Table::Categories, |_, version, category| {
                     catalog.put_category(category, version);
@@ -284,7 +292,7 @@ impl Reads {
 fn take_in(catalog: &mut Catalog, change: Change) {
     match change {
         (EntityKey::Product(_), Some((version, Row::Product(product)))) => {
-            catalog.put_product(product, version);
+            catalog.put_product(&product, version);
         }
         (EntityKey::Product(id), None) => catalog.remove_product(&id),
         (EntityKey::Category(_), Some((version, Row::Category(category)))) => {

@@ -6,7 +6,8 @@
 //! are found by a keyed hash, which is gone when its person is.
 
 use super::full;
-use super::shelf::{Page, fold};
+use super::listed::fold;
+use super::shelf::Page;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::{Money, OrderId, PersonId, Sku, Timestamp};

@@ -6,58 +6,14 @@
 
 use super::full;
 use super::levels::Levels;
-use crate::domain::catalog::{Product, ProductStatus};
+use super::listed::{Group, Labels, Listed, fold};
+use crate::domain::catalog::ProductStatus;
 use crate::domain::grouping::Rule;
 use crate::domain::{Money, ProductId, Timestamp};
 use imbl::{HashMap, OrdSet};
 use std::cmp::Ordering;
-use std::ops::{Bound, Deref};
+use std::ops::Bound;
 use std::sync::Arc;
-
-/// A product with the version of its row.
-#[derive(Debug)]
-pub struct Listed {
-    pub product: Product,
-    pub version: u64,
-    /// The name as it is sorted: without regard to case.
-    name: Arc<str>,
-    /// Minor units of the cheapest variant.
-    price: i64,
-}
-
-impl Listed {
-    pub fn new(product: Product, version: u64) -> Listed {
-        let name = fold(&product.content.name);
-        let price = product.cheapest().price.minor();
-        Listed { product, version, name, price }
-    }
-
-    /// Whether any variant can be bought now.
-    pub fn in_stock(&self, levels: &Levels) -> bool {
-        self.content.variants.iter().any(|variant| {
-            let level = levels.get(&variant.sku);
-            level.backorder || level.available() > 0
-        })
-    }
-
-    /// Units sold over all variants.
-    pub fn sold(&self, levels: &Levels) -> i64 {
-        self.content.variants.iter().map(|variant| levels.get(&variant.sku).sold).sum()
-    }
-}
-
-impl Deref for Listed {
-    type Target = Product;
-
-    fn deref(&self) -> &Product {
-        &self.product
-    }
-}
-
-/// How text is compared where case does not matter.
-pub(crate) fn fold(text: &str) -> Arc<str> {
-    text.to_lowercase().into()
-}
 
 /// Which products a list is of. All that is given must hold; text matches without regard to case,
 /// prices are inclusive and those of the cheapest variant, in the currency of the bound.
@@ -97,12 +53,13 @@ impl ProductFilter {
 
     /// What is asked of each product by itself; groups are looked up in their indexes.
     fn holds_for(&self, listed: &Listed, levels: &Levels) -> bool {
-        let currency = listed.content.currency;
-        let min = |min: Money| min.currency() == currency && min.minor() <= listed.price;
-        let max = |max: Money| max.currency() == currency && listed.price <= max.minor();
+        let price = listed.price;
+        let comparable = |bound: Money| bound.currency() == price.currency();
+        let min = |min: Money| comparable(min) && min.minor() <= price.minor();
+        let max = |max: Money| comparable(max) && price.minor() <= max.minor();
         self.min_price.is_none_or(min)
             && self.max_price.is_none_or(max)
-            && self.status.is_none_or(|status| listed.content.status == status)
+            && self.status.is_none_or(|status| listed.status == status)
             && self.in_stock.is_none_or(|wanted| listed.in_stock(levels) == wanted)
     }
 }
@@ -141,7 +98,7 @@ impl Sort {
     /// By what products say of themselves: units sold are not among it.
     fn compare(self, a: &Listed, b: &Listed) -> Ordering {
         let order = match self.by {
-            SortBy::Price => a.price.cmp(&b.price),
+            SortBy::Price => a.price.minor().cmp(&b.price.minor()),
             SortBy::Name => a.name.cmp(&b.name),
             SortBy::CreatedAt => a.created_at.cmp(&b.created_at),
             SortBy::UpdatedAt => a.updated_at.cmp(&b.updated_at),
@@ -173,14 +130,6 @@ pub(super) struct Shelf {
     groups: HashMap<Group, OrdSet<Entry<()>>>,
 }
 
-/// What products may have in common, folded.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Group {
-    Category(Arc<str>),
-    Brand(Arc<str>),
-    Tag(Arc<str>),
-}
-
 /// A product's place in one index.
 #[derive(Clone)]
 struct Entry<K> {
@@ -190,7 +139,7 @@ struct Entry<K> {
 
 impl<K> Entry<K> {
     fn id(&self) -> &ProductId {
-        &self.product.product.id
+        &self.product.id
     }
 }
 
@@ -238,21 +187,23 @@ impl equivalent::Comparable<Entry<i64>> for Edge {
 impl Shelf {
     /// A shelf of all of these, which are in order of id and each of them once. Put in one by one, every
     /// index would be walked down for each product, and in no order.
-    pub fn of(products: &[Arc<Listed>]) -> Shelf {
+    pub fn of(products: &[&(Arc<Listed>, Labels)]) -> Shelf {
         fn index<K: Ord + Clone>(
-            products: &[Arc<Listed>],
+            products: &[&(Arc<Listed>, Labels)],
             key: impl Fn(&Listed) -> K,
         ) -> OrdSet<Entry<K>> {
-            let entry =
-                |product: &Arc<Listed>| Entry { key: key(product), product: product.clone() };
+            let entry = |(product, _): &&(Arc<Listed>, Labels)| Entry {
+                key: key(product),
+                product: product.clone(),
+            };
             let mut entries: Vec<_> = products.iter().map(entry).collect();
             // By key alone, for what has the same one is in order of id already.
             entries.sort_by(|one, other| one.key.cmp(&other.key));
             full::set(entries)
         }
-        let mut members: std::collections::HashMap<Group, Vec<Entry<()>>> = Default::default();
-        for product in products {
-            for group in groups(product) {
+        let mut members: std::collections::HashMap<&Group, Vec<Entry<()>>> = Default::default();
+        for (product, labels) in products {
+            for group in &labels.groups {
                 let own = members.entry(group).or_default();
                 // A product may name a tag twice.
                 if own.last().is_none_or(|last| !Arc::ptr_eq(&last.product, product)) {
@@ -264,8 +215,11 @@ impl Shelf {
             by_created: index(products, |product| product.created_at),
             by_updated: index(products, |product| product.updated_at),
             by_name: index(products, |product| Arc::clone(&product.name)),
-            by_price: index(products, |product| product.price),
-            groups: members.into_iter().map(|(group, own)| (group, full::set(own))).collect(),
+            by_price: index(products, |product| product.price.minor()),
+            groups: members
+                .into_iter()
+                .map(|(group, own)| (group.clone(), full::set(own)))
+                .collect(),
         }
     }
 
@@ -283,32 +237,32 @@ impl Shelf {
         members.into_iter().flatten().map(|entry| &entry.product)
     }
 
-    pub fn insert(&mut self, product: &Arc<Listed>) {
+    pub fn insert(&mut self, product: &Arc<Listed>, labels: Labels) {
         fn entry<K>(key: K, product: &Arc<Listed>) -> Entry<K> {
             Entry { key, product: Arc::clone(product) }
         }
         self.by_created.insert(entry(product.created_at, product));
         self.by_updated.insert(entry(product.updated_at, product));
         self.by_name.insert(entry(Arc::clone(&product.name), product));
-        self.by_price.insert(entry(product.price, product));
-        for group in groups(product) {
+        self.by_price.insert(entry(product.price.minor(), product));
+        for group in labels.groups {
             self.groups.entry(group).or_default().insert(entry((), product));
         }
     }
 
-    pub fn remove(&mut self, product: &Arc<Listed>) {
+    pub fn remove(&mut self, product: &Arc<Listed>, labels: &Labels) {
         fn entry<K>(key: K, product: &Arc<Listed>) -> Entry<K> {
             Entry { key, product: Arc::clone(product) }
         }
         self.by_created.remove(&entry(product.created_at, product));
         self.by_updated.remove(&entry(product.updated_at, product));
         self.by_name.remove(&entry(Arc::clone(&product.name), product));
-        self.by_price.remove(&entry(product.price, product));
-        for group in groups(product) {
-            let Some(members) = self.groups.get_mut(&group) else { continue };
+        self.by_price.remove(&entry(product.price.minor(), product));
+        for group in &labels.groups {
+            let Some(members) = self.groups.get_mut(group) else { continue };
             members.remove(&entry((), product));
             if members.is_empty() {
-                self.groups.remove(&group);
+                self.groups.remove(group);
             }
         }
     }
@@ -406,15 +360,6 @@ fn merged<'a>(shelves: &[&'a Shelf], sort: Sort) -> Option<Walk<'a>> {
         walks[n].next()
     };
     Some(Box::new(std::iter::from_fn(next)))
-}
-
-fn groups(product: &Listed) -> impl Iterator<Item = Group> {
-    let content = &product.content;
-    let named = |text: &str| (!text.is_empty()).then(|| fold(text));
-    let category = named(&content.category).map(Group::Category);
-    let brand = named(&content.brand).map(Group::Brand);
-    let tags = content.tags.iter().map(|tag| Group::Tag(fold(tag)));
-    category.into_iter().chain(brand).chain(tags)
 }
 
 fn in_order<K: Ord + Clone>(index: &OrdSet<Entry<K>>, direction: Direction) -> Walk<'_> {

@@ -177,15 +177,19 @@ proptest! {
         let first = first.into_iter().enumerate().map(|(n, sketch)| (n as u8, product(n as u8, &sketch)));
         let mut products: std::collections::BTreeMap<u8, Product> = first.collect();
         // In order of id, as they lie in the store.
-        let listed = |product: &Product| Arc::new(Listed::new(product.clone(), 1));
-        let mut stored: Vec<_> = products.values().map(listed).collect();
-        stored.sort_by(|one, other| one.id.cmp(&other.id));
-        catalog.fill(stored);
+        let read = |product: &Product| {
+            let read = Listed::read(product.to_bytes().into(), 1, Sku::clone);
+            let (listed, labels) = read.unwrap();
+            (Arc::new(listed), labels)
+        };
+        let mut stored: Vec<_> = products.values().map(read).collect();
+        stored.sort_by(|(one, _), (other, _)| one.id.cmp(&other.id));
+        catalog.fill(&stored);
         for (n, sketch) in again {
             match sketch {
                 Some(sketch) => {
                     let product = product(n, &sketch);
-                    catalog.put_product(product.clone(), 1);
+                    catalog.put_product(&product, 1);
                     products.insert(n, product);
                 }
                 None => {
@@ -204,11 +208,15 @@ proptest! {
         prop_assert_eq!((total, ids(&some)), (expected.len(), wanted));
         for product in &products {
             let listed = catalog.product(&product.id).unwrap();
-            prop_assert_eq!(&listed.product, product);
+            prop_assert_eq!(&listed.product(), product);
             let (by_sku, variant) = catalog.variant(&product.content.variants[0].sku).unwrap();
             prop_assert_eq!((&by_sku.id, &variant.sku), (&product.id, &product.content.variants[0].sku));
             prop_assert_eq!(&catalog.by_handle(&product.content.handle).unwrap().id, &product.id);
-            prop_assert_eq!(catalog.offer(&variant.sku).is_some(), product.is_public());
+            let offer = catalog.offer(&variant.sku);
+            let offered = offer.map(|own| (own.name, own.title, own.unit_price));
+            let (content, own) = (&product.content, &product.content.variants[0]);
+            let wanted = (content.name.as_str().into(), own.title.as_str().into(), own.price);
+            prop_assert_eq!(offered, product.is_public().then_some(wanted));
         }
         prop_assert_eq!(catalog.len(), products.len());
     }
@@ -385,7 +393,7 @@ impl Shop {
 
     fn names(&self) -> Vec<String> {
         let catalog = self.reads.catalog.load();
-        catalog.products().iter().map(|product| product.content.name.clone()).collect()
+        catalog.products().iter().map(|own| own.product().content.name).collect()
     }
 
     /// Everything a reader could see, for comparison with what a start would make of the store.
@@ -397,7 +405,7 @@ impl Shop {
 fn picture(reads: &Reads) -> String {
     let catalog = reads.catalog.load();
     let products: Vec<_> =
-        catalog.products().iter().map(|own| (own.version, own.product.clone())).collect();
+        catalog.products().iter().map(|own| (own.version, own.product())).collect();
     let categories: Vec<_> = catalog.categories().cloned().collect();
     let collections: Vec<_> = catalog.collections().cloned().collect();
     let public = catalog.list(&ProductFilter::default(), Sort::default(), ALL, &reads.levels);
@@ -581,13 +589,13 @@ fn a_handle_and_a_sku_that_change_hands_in_one_group_stay_with_the_new_owner() {
         updated: 0,
     };
     let (one, mut two) = (product(1, &sketch(1)), product(2, &sketch(2)));
-    catalog.put_product(one.clone(), 1);
+    catalog.put_product(&one, 1);
     two.content.handle = one.content.handle.clone();
     two.content.variants = one.content.variants.clone();
-    catalog.put_product(two.clone(), 1);
+    catalog.put_product(&two, 1);
     let mut moved = product(3, &sketch(1));
     moved.id = one.id.clone();
-    catalog.put_product(moved, 2);
+    catalog.put_product(&moved, 2);
     assert_eq!(catalog.by_handle(&two.content.handle).unwrap().id, two.id);
     assert_eq!(catalog.variant(&sku(1)).unwrap().0.id, two.id);
 }
@@ -606,7 +614,7 @@ fn collections_show_public_products_by_hand_or_by_rule() {
         updated: 0,
     };
     for (n, sketch) in [(1, sketch(0, 1)), (2, sketch(1, 2)), (3, sketch(0, 3))] {
-        catalog.put_product(product(n, &sketch), 1);
+        catalog.put_product(&product(n, &sketch), 1);
     }
     let members = |members| Collection {
         handle: "gifts".into(),

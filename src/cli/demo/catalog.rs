@@ -232,7 +232,7 @@ impl Collection {
         let catalog = shop.reads.catalog.load();
         let id = |handle: &String| -> anyhow::Result<ProductId> {
             let listed = catalog.by_handle(handle);
-            Ok(listed.with_context(|| format!("no sample product {handle}"))?.product.id.clone())
+            Ok(listed.with_context(|| format!("no sample product {handle}"))?.id.clone())
         };
         let members = match &self.rule {
             Some(rule) => Members::ByRule(Rule { tag: Some(rule.tag.clone()), ..Rule::default() }),

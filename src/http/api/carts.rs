@@ -403,7 +403,7 @@ fn json(app: &App, view: &CartView) -> Result<CartJson, ApiError> {
     Ok(CartJson::new(view.id, &view.cart, view.address.as_ref(), &totals, |sku, units| {
         let level = reads.levels.get(sku);
         let enough = level.backorder || level.available() >= i64::from(units);
-        enough && catalog.offer(sku).is_some()
+        enough && catalog.price(sku).is_some()
     }))
 }
 

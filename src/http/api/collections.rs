@@ -8,6 +8,7 @@ use super::products::{json, problem};
 use crate::actors::ask::{Refusal, Render};
 use crate::actors::catalog::{CatalogRejection, CollectionInput, CollectionOutcome, Saving};
 use crate::actors::reads::Page;
+use crate::domain::catalog::Product;
 use crate::domain::grouping::Collection;
 use crate::http::access::{Caller, Staff};
 use crate::http::app::{App, Call};
@@ -85,10 +86,12 @@ async fn show(
     let collection = catalog.collection(&handle).ok_or(NO_COLLECTION)?;
     let everything = Page { offset: 0, limit: catalog.len() };
     let (_, members) = catalog.members(collection, everything, &app.shop.reads.levels);
+    let products: Vec<Product> =
+        members.iter().take(SHOWN).map(|listed| listed.product()).collect();
     let shown = CollectionProductsJson::new(
         collection,
         members.iter().map(|listed| listed.id.to_string()).collect(),
-        members.iter().take(SHOWN).map(|listed| json(&app, listed)).collect(),
+        products.iter().map(|product| json(&app, product)).collect(),
     );
     Ok(versioned(&call.headers, StatusCode::OK, Some(collection.version), &shown))
 }

@@ -94,7 +94,7 @@ async fn add(
     });
     let own = app.clone();
     carry_out(&app, attempt, render, move |keyed| async move {
-        change(&own, &id, keyed, |current| with_image(current.content.clone(), &picture, &alt))
+        change(&own, &id, keyed, |current| with_image(current.product().content, &picture, &alt))
             .await
     })
     .await

@@ -169,7 +169,7 @@ impl Export {
     fn step(&mut self, writer: &mut ProductWriter<Shared>) -> Result<(), ExportError> {
         let levels = &self.app.shop.reads.levels;
         for listed in self.left.by_ref().take(STEP) {
-            let written = writer.write(&listed, |sku| {
+            let written = writer.write(&listed.product(), |sku| {
                 let level = levels.get(sku);
                 let quantity = u32::try_from(level.available().max(0)).ok();
                 ExportedStock { quantity, backorder: level.backorder }

@@ -357,7 +357,7 @@ pub(super) fn rendered_outcome(
     outcome: &ProductOutcome,
     location: Option<String>,
 ) -> RenderedAnswer {
-    let product = &outcome.product;
+    let product = outcome.product.product();
     let skus = product.content.variants.iter().map(|variant| &variant.sku);
     let levels: Vec<_> = skus.zip(&outcome.levels).collect();
     let available = |sku: &Sku| {
@@ -366,9 +366,9 @@ pub(super) fn rendered_outcome(
         let booked = levels.iter().find(|(own, _)| *own == sku).map(|(_, level)| level.available());
         asked.or(booked).unwrap_or_default()
     };
-    let json = ProductJson::new(product, |url| app.picture_url(url), available);
+    let json = ProductJson::new(&product, |url| app.picture_url(url), available);
     let status = if location.is_some() { StatusCode::CREATED } else { StatusCode::OK };
-    rendered(status, product.version, location, &json)
+    rendered(status, outcome.product.version, location, &json)
 }
 
 /// Change a product.
@@ -391,7 +391,7 @@ async fn update(
         let mut counted = Vec::new();
         let changed = change(&app, &id, None, |current| {
             call.expected(Some(current.version))?;
-            let plan = body.clone().apply_to(current.content.clone())?;
+            let plan = body.clone().apply_to(current.product().content)?;
             let stock = stock_inputs(&plan);
             check_stock(&app, &stock)?;
             counted.clone_from(&stock);
@@ -410,7 +410,7 @@ async fn update(
         try_join_all(counting).await?;
         let catalog = app.shop.reads.catalog.load();
         let listed = catalog.product(&id).ok_or(NO_PRODUCT)?;
-        Ok(send(rendered(StatusCode::OK, listed.version, None, &json(&app, listed))))
+        Ok(send(rendered(StatusCode::OK, listed.version, None, &json(&app, &listed.product()))))
     })
     .await
 }

@@ -4,6 +4,7 @@ use super::dto::search::{FacetsJson, SearchJson, SuggestionJson, SuggestionsJson
 use super::products::{ProductQuery, ProductSortField, json};
 use crate::actors::reads::Listed;
 use crate::domain::Money;
+use crate::domain::catalog::Product;
 use crate::http::access::Caller;
 use crate::http::app::{App, Call};
 use crate::http::body::Params;
@@ -116,8 +117,9 @@ async fn search(
 ) -> Result<Response, ApiError> {
     let found = find(&app, &query, true).await?;
     let meta = Meta::new(found.total, query.paging());
+    let products: Vec<Product> = found.products.iter().map(|listed| listed.product()).collect();
     let answer = SearchJson {
-        data: found.products.iter().map(|listed| json(&app, listed)).collect(),
+        data: products.iter().map(|product| json(&app, product)).collect(),
         meta,
         facets: FacetsJson::new(found.facets, app.shop.env.settings.currency),
         corrections: found.corrections.into_iter().map(Into::into).collect(),

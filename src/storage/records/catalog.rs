@@ -98,6 +98,13 @@ pub enum ProductEventV1<'a> {
     },
 }
 
+impl<'a> ProductV1<'a> {
+    /// The product's name and the title of the variant at this place.
+    pub fn names(&self, place: usize) -> Option<(&'a str, &'a str)> {
+        Some((self.content.name, self.content.variants.get(place)?.title))
+    }
+}
+
 impl<'a> From<&'a Product> for ProductV1<'a> {
     fn from(product: &'a Product) -> ProductV1<'a> {
         ProductV1 {
