@@ -132,16 +132,15 @@ impl dyn Snapshot + '_ {
         self.load_with(table, &[], decode_row, |key, (version, row)| each(key, version, row))
     }
 
-    /// Every row of a table of entities, in key order, with its record as it is stored.
-    pub fn load_rows(
+    /// Walks through a table of entities in key order: key, version, and the record as it is stored.
+    pub fn walk_rows(
         &self,
         table: Table,
-        mut each: impl FnMut(u64, &[u8]),
+        mut each: impl FnMut(&[u8], u64, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.scan(table, &[], None, Direction::Forward, &mut |_, bytes| {
+        self.scan(table, &[], None, Direction::Forward, &mut |key, bytes| {
             let (version, record) = split_version(bytes);
-            each(version, record);
-            ControlFlow::Continue(())
+            each(key, version, record)
         })
     }
 

@@ -49,6 +49,12 @@ impl Levels {
         shard.get(sku).copied()
     }
 
+    /// The text of this SKU that is kept here, so that there is one of it however many name it.
+    pub(super) fn own(&self, sku: &Sku) -> Sku {
+        let shard = self.shard(sku).read().unwrap_or_else(PoisonError::into_inner);
+        shard.get_key_value(sku).map_or(sku, |(own, _)| own).clone()
+    }
+
     /// How many SKUs there are, and a page of them in order.
     pub fn page(&self, page: Page) -> (usize, Vec<(Sku, u64, Level)>) {
         let skus = self.skus.load();

@@ -15,6 +15,7 @@ mod listed;
 mod moment;
 mod names;
 mod orders;
+mod rows;
 mod shelf;
 
 pub use audit::{Acts, AuditFilter};
@@ -25,6 +26,8 @@ pub use moment::Moment;
 pub use orders::{OrderFilter, OrderSummary, Orders};
 pub use shelf::{Direction, Page, ProductFilter, Sort, SortBy};
 
+use self::orders::Filed;
+use self::rows::{RawRow, read_all};
 use crate::domain::cart::Cart;
 use crate::domain::catalog::Product;
 use crate::domain::event::{EntityKey, Event, Fact};
@@ -78,30 +81,34 @@ impl Reads {
             store,
             last_seq: watch::Sender::new(last_seq),
         };
+        // The levels first: theirs is the one copy of each SKU's text.
+        reads.load_levels()?;
         thread::scope(|scope| {
             let orders = scope.spawn(|| reads.load_orders());
-            let levels = scope.spawn(|| reads.load_levels());
             reads.load_catalog()?;
-            for loading in [orders, levels] {
-                loading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            }
-            Ok(())
+            orders.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
         .map(|()| reads)
     }
 
+    fn load_levels(&self) -> Result<(), StoreError> {
+        let snapshot = self.store.snapshot()?;
+        let levels = read_all(&*snapshot, Table::Skus, |RawRow { key, version, record }| {
+            let sku = std::str::from_utf8(&key).ok().and_then(|text| text.parse().ok());
+            let level = Level::from_bytes(&record)?;
+            Ok(sku.map(|sku: Sku| (sku, version, level)))
+        })?;
+        self.levels.book(levels.into_iter().flatten());
+        Ok(())
+    }
+
     fn load_catalog(&self) -> Result<(), StoreError> {
         let snapshot = self.store.snapshot()?;
-        let mut rows: Vec<(u64, Box<[u8]>)> =
-            Vec::with_capacity(snapshot.count(Table::Products)? as usize);
-        snapshot
-            .load_rows(Table::Products, |version, record| rows.push((version, record.into())))?;
-        let read = |(version, record)| {
-            let (listed, labels) = Listed::read(record, version, Sku::clone)?;
-            Ok((Arc::new(listed), labels))
-        };
-        let products: Result<Vec<_>, CodecError> = rows.into_iter().map(read).collect();
-        let products = products?;
+        let products =
+            read_all(&*snapshot, Table::Products, |RawRow { version, record, .. }| {
+                let (listed, labels) = Listed::read(record, version, |sku| self.levels.own(sku))?;
+                Ok((Arc::new(listed), labels))
+            })?;
         let mut loaded = Ok(());
         self.catalog.update(|catalog| {
             catalog.fill(&products);
@@ -118,24 +125,15 @@ impl Reads {
         loaded
     }
 
-    fn load_levels(&self) -> Result<(), StoreError> {
-        let mut levels = Vec::new();
-        self.store.snapshot()?.load_all(Table::Skus, |key, version, level: Level| {
-            let sku = std::str::from_utf8(key).ok().and_then(|text| text.parse().ok());
-            levels.extend(sku.map(|sku: Sku| (sku, version, level)));
-        })?;
-        self.levels.book(levels);
-        Ok(())
-    }
-
     fn load_orders(&self) -> Result<(), StoreError> {
-        let mut filling = orders::Filling::default();
-        self.store.snapshot()?.load_all(Table::Orders, |key, version, order: Order| {
-            if let Ok(id) = key.try_into() {
-                filling.add(OrderId::from_bytes(id), version, order);
-            }
+        let snapshot = self.store.snapshot()?;
+        let own = |sku: &Sku| self.levels.own(sku);
+        let orders = read_all(&*snapshot, Table::Orders, |RawRow { key, version, record }| {
+            let order = Order::from_bytes(&record)?;
+            let id = <[u8; 16]>::try_from(&*key).ok().map(OrderId::from_bytes);
+            Ok(id.map(|id| Filed::new(id, version, order, own)))
         })?;
-        self.orders.fill(filling);
+        self.orders.fill(orders.into_iter().flatten().collect());
         Ok(())
     }
 
@@ -232,7 +230,7 @@ impl Reads {
             self.levels.book(levels);
         }
         if !orders.is_empty() {
-            self.orders.put(orders);
+            self.orders.put(orders, |sku| self.levels.own(sku));
         }
         if !listed.is_empty() {
             self.catalog.update(|catalog| {

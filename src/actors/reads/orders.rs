@@ -77,20 +77,13 @@ pub struct Orders {
     vault: Vault,
     /// What e-mail addresses are hashed with: random, and known to this run alone.
     salt: [u8; 32],
-    /// Held by whoever changes the books.
-    writer: Mutex<Writer>,
+    /// Held by whoever changes the books. Who was forgotten since the start; none once no order is
+    /// unmarked.
+    writer: Mutex<Option<HashSet<PersonId>>>,
     /// Orders that were there at the start and are not found by e-mail yet. Opening what is sealed takes
     /// as long as all the rest of a start, so the shop does it when it is open, and whoever
     /// looks for an address before that waits for it.
     unmarked: Mutex<Vec<(Place, Recipient)>>,
-}
-
-#[derive(Default)]
-struct Writer {
-    /// One copy of each SKU's text, however many orders name it.
-    known: HashSet<Sku>,
-    /// Who was forgotten since the start; none once no order is unmarked.
-    forgotten: Option<HashSet<PersonId>>,
 }
 
 /// Orders that are marked between two looks of the writer.
@@ -102,7 +95,7 @@ impl Orders {
         Orders { books, vault, salt: rand::random(), writer, unmarked }
     }
 
-    fn writer(&self) -> MutexGuard<'_, Writer> {
+    fn writer(&self) -> MutexGuard<'_, Option<HashSet<PersonId>>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,10 +109,10 @@ impl Orders {
                 Some((place, to.person, mark))
             });
             let some: Vec<_> = some.collect();
-            let mut writer = self.writer();
+            let mut forgotten = self.writer();
             let mut books = Books::clone(&self.books.load());
             for (place, person, mark) in some {
-                if !writer.forgotten.as_ref().is_some_and(|gone| gone.contains(&person))
+                if !forgotten.as_ref().is_some_and(|gone| gone.contains(&person))
                     && let Some(order) = books.at(&place)
                 {
                     let marked = OrderSummary { email: Some(mark), ..(*order).clone() };
@@ -129,7 +122,7 @@ impl Orders {
             }
             self.books.store(Arc::new(books));
             if unmarked.is_empty() {
-                writer.forgotten = None;
+                *forgotten = None;
             }
         }
         *unmarked = Vec::new();
@@ -187,24 +180,34 @@ impl Orders {
         self.books.load().highest_number
     }
 
-    /// Takes orders over from their rows.
-    pub(super) fn put(&self, orders: impl IntoIterator<Item = (OrderId, u64, Order)>) {
-        let mut writer = self.writer();
+    /// Takes orders over from their rows. `own` gives the one copy of a SKU's text that all share.
+    pub(super) fn put(
+        &self,
+        orders: impl IntoIterator<Item = (OrderId, u64, Order)>,
+        own: impl Fn(&Sku) -> Sku,
+    ) {
+        let _writer = self.writer();
         let mut books = Books::clone(&self.books.load());
         for (id, version, order) in orders {
             let email = || self.mark_of(&order.placed.recipient);
-            books.put(id, version, &order, email, &mut writer.known);
+            books.put(id, version, &order, email, &own);
         }
         self.books.store(Arc::new(books));
     }
 
     /// Takes over the orders that there are at the start, of which nothing is known yet.
-    pub(super) fn fill(&self, filling: Filling) {
-        let Filling { mut orders, known, mut people, mut skus, unmarked } = filling;
+    pub(super) fn fill(&self, mut filed: Vec<Filed>) {
         // As they were stored, and so nearly in order.
-        orders.sort_by_key(|(place, _)| *place);
+        filed.sort_by_key(|own| own.place);
+        let mut people: Vec<_> = filed.iter().map(|own| (own.order.person, own.place)).collect();
         people.sort_unstable();
+        let mut skus = Vec::with_capacity(filed.len());
+        for Filed { place, order, .. } in &filed {
+            skus.extend(order.skus.iter().map(|sku| (sku.clone(), *place)));
+        }
         skus.sort_unstable();
+        let (orders, unmarked): (Vec<_>, Vec<_>) =
+            filed.into_iter().map(|own| ((own.place, own.order), (own.place, own.to))).unzip();
         let of_status = |status| {
             let own = orders.iter().filter(move |(_, order)| order.status == status);
             full::set(own.map(|(place, _)| *place).collect())
@@ -221,7 +224,7 @@ impl Orders {
         };
         self.books.store(Arc::new(books));
         let forgotten = (!unmarked.is_empty()).then(HashSet::new);
-        *self.writer() = Writer { known, forgotten };
+        *self.writer() = forgotten;
         *self.unmarked.lock().unwrap_or_else(PoisonError::into_inner) = unmarked;
     }
 
@@ -231,7 +234,7 @@ impl Orders {
             return;
         }
         let mut writer = self.writer();
-        if let Some(forgotten) = &mut writer.forgotten {
+        if let Some(forgotten) = &mut *writer {
             forgotten.extend(people);
         }
         let mut books = Books::clone(&self.books.load());
@@ -257,38 +260,29 @@ impl Orders {
     }
 }
 
-/// Orders on their way into empty books: put in one by one and in no order, each would be looked for
+/// An order on its way into empty books: put in one by one and in no order, each would be looked for
 /// in every index.
-#[derive(Default)]
-pub(super) struct Filling {
-    orders: Vec<(Place, Arc<OrderSummary>)>,
-    known: HashSet<Sku>,
-    people: Vec<(PersonId, Place)>,
-    skus: Vec<(Sku, Place)>,
-    unmarked: Vec<(Place, Recipient)>,
+pub(super) struct Filed {
+    place: Place,
+    order: Arc<OrderSummary>,
+    to: Recipient,
 }
 
-impl Filling {
-    /// Adds an order; each once.
-    pub fn add(&mut self, id: OrderId, version: u64, order: Order) {
+impl Filed {
+    /// `own` gives the one copy of a SKU's text that all share.
+    pub fn new(id: OrderId, version: u64, order: Order, own: impl Fn(&Sku) -> Sku) -> Filed {
         let place = (order.placed.placed_at, id);
-        let skus = skus_of(&order, &mut self.known);
-        self.skus.extend(skus.iter().map(|sku| (sku.clone(), place)));
-        self.people.push((order.placed.recipient.person, place));
-        let summary = OrderSummary::of(id, version, &order, None, skus);
-        self.orders.push((place, Arc::new(summary)));
-        self.unmarked.push((place, order.placed.recipient));
+        let summary = OrderSummary::of(id, version, &order, None, skus_of(&order, own));
+        Filed { place, order: Arc::new(summary), to: order.placed.recipient }
     }
 }
 
-/// Each SKU of an order once, as the one copy of its text.
-fn skus_of(order: &Order, known: &mut HashSet<Sku>) -> Box<[Sku]> {
+/// Each SKU of an order once.
+fn skus_of(order: &Order, own: impl Fn(&Sku) -> Sku) -> Box<[Sku]> {
     let mut skus = Vec::with_capacity(order.placed.lines.len());
     for line in &order.placed.lines {
-        let sku = known.get(&line.sku).unwrap_or(&line.sku).clone();
-        if !skus.contains(&sku) {
-            known.insert(sku.clone());
-            skus.push(sku);
+        if !skus.contains(&line.sku) {
+            skus.push(own(&line.sku));
         }
     }
     skus.into()
@@ -332,7 +326,7 @@ impl Books {
         version: u64,
         order: &Order,
         email: impl FnOnce() -> Option<EmailMark>,
-        known: &mut HashSet<Sku>,
+        own: impl Fn(&Sku) -> Sku,
     ) {
         let placed = &order.placed;
         let place = (placed.placed_at, id);
@@ -352,7 +346,7 @@ impl Books {
         if let Some(mark) = email {
             self.emails.insert((mark, place));
         }
-        let skus = skus_of(order, known);
+        let skus = skus_of(order, own);
         self.skus.extend(skus.iter().map(|sku| (sku.clone(), place)));
         self.people.insert((placed.recipient.person, place));
         self.of_status_mut(status).insert(place);

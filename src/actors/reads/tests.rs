@@ -1,6 +1,6 @@
 //! Lists against brute force, and models against the store they are made of.
 
-use super::orders::Filling;
+use super::orders::Filed;
 use super::*;
 use crate::domain::catalog::tests::content;
 use crate::domain::catalog::{ProductEvent, ProductStatus};
@@ -239,23 +239,25 @@ proptest! {
         let vault = vault(&MemoryStore::new());
         let orders = Orders::new(vault.clone());
         let mut histories = Vec::new();
-        let mut filling = Filling::default();
+        let mut filed = Vec::new();
         for (n, (minute, email, one, two, fate)) in sketches.into_iter().enumerate() {
             let id = OrderId::from_bytes([n as u8; 16]);
             let history = history(n as u64, minute, MAILS[email], [one, two], fate, &vault);
             if n < there_before {
-                filling.add(id, 1, Order::apply(None, &history[0]).unwrap());
+                let order = Order::apply(None, &history[0]).unwrap();
+                filed.push(Filed::new(id, 1, order, Sku::clone));
             }
             histories.push((id, history, MAILS[email]));
         }
-        orders.fill(filling);
+        orders.fill(filed);
         let mut all = Vec::new();
         for (n, (id, history, email)) in histories.into_iter().enumerate() {
             let mut order = None;
             for (version, event) in history.iter().enumerate() {
                 order = Order::apply(order, event);
                 if version > 0 || n >= there_before {
-                    orders.put([(id, version as u64 + 1, order.clone().unwrap())]);
+                    let row = (id, version as u64 + 1, order.clone().unwrap());
+                    orders.put([row], Sku::clone);
                 }
             }
             all.push((id, order.unwrap(), email));
@@ -294,15 +296,15 @@ proptest! {
 fn whoever_is_forgotten_before_orders_are_marked_is_not_found_afterwards() {
     let vault = vault(&MemoryStore::new());
     let orders = Orders::new(vault.clone());
-    let mut filling = Filling::default();
+    let mut filed = Vec::new();
     let mut people = Vec::new();
     for n in 0..2u8 {
         let history = history(n.into(), 0, MAILS[0], [n, n], 0, &vault);
         let order = Order::apply(None, &history[0]).unwrap();
         people.push(order.placed.recipient.person);
-        filling.add(OrderId::from_bytes([n; 16]), 1, order);
+        filed.push(Filed::new(OrderId::from_bytes([n; 16]), 1, order, Sku::clone));
     }
-    orders.fill(filling);
+    orders.fill(filed);
     orders.forget(&[people[0]].into());
     let filter = OrderFilter { email: Some(MAILS[0].into()), ..OrderFilter::default() };
     let (total, found) = orders.list(&filter, ALL);
@@ -492,6 +494,13 @@ fn a_settled_group_and_a_start_lead_to_the_same_state() {
     assert_eq!(catalog.category_named("COOKING").unwrap().handle, "kitchen");
     let started = Reads::load(shop.store.clone(), &vault(&shop.store)).unwrap();
     assert_eq!(shop.picture(), picture(&started));
+    // One copy of a SKU's text for all who name it.
+    let text = |sku: &Sku| sku.as_str().as_ptr();
+    let (catalog, orders) =
+        (started.catalog.load(), started.orders.list(&OrderFilter::default(), ALL));
+    let (_, levels) = started.levels.page(ALL);
+    assert_eq!(text(&catalog.variant(&sku(1)).unwrap().1.sku), text(&levels[0].0));
+    assert_eq!(text(&orders.1[0].skus[0]), text(&levels[0].0));
 }
 
 #[test]
