@@ -17,6 +17,7 @@ use crate::domain::pricing::PriceRules;
 use crate::domain::shipping::{ShippingRate, ShippingTable, ShippingZone};
 use crate::domain::tax::{Prices, Rate, TaxRate, TaxTable};
 use crate::domain::{Currency, Money, Region, Span};
+use crate::http::admission::Rule;
 use crate::http::client::{Proxies, ProxyHeader};
 use crate::http::cors::Cors as AllowedSites;
 use crate::http::limits::{ConnectionLimits, Limits as DoorLimits, Pace};
@@ -157,6 +158,12 @@ pub enum Capture {
 pub struct Limits {
     /// Requests under way at once; more are answered 503 at once. Default 4 096.
     pub requests: usize,
+    /// How long a write may take before fewer are let in at once, and the rest answered 503 at once;
+    /// fewer than 64 always are. Default 15; 0 for no bound but `requests`. `MERCAT_WRITE_WAIT_MS`
+    /// overrides it, for load tests.
+    pub write_wait_ms: u32,
+    /// Writes under way at once, however fast they are; default 512.
+    pub writes: usize,
     /// The largest JSON body; default 1 MiB.
     pub body_bytes: usize,
     /// The largest imported file or picture; default 64 MiB.
@@ -338,6 +345,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             requests: 4_096,
+            write_wait_ms: 15,
+            writes: 512,
             body_bytes: 1 << 20,
             upload_bytes: 64 << 20,
             request_ms: 30_000,
@@ -478,6 +487,8 @@ impl Limits {
         let per_address = if is_counted { self.connections_per_address } else { usize::MAX };
         DoorLimits {
             most_requests: self.requests,
+            writes: (self.write_wait_ms > 0)
+                .then(|| Rule { target: millis(self.write_wait_ms), most: self.writes }),
             time_limit: millis(self.request_ms),
             body_bytes: self.body_bytes,
             pace: Pace {

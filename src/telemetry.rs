@@ -12,12 +12,14 @@ use metrics::{
 use metrics::{histogram, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 const REQUESTS: &str = "mercat_http_requests_total";
 const DURATION: &str = "mercat_http_request_duration_seconds";
+const WRITES: &str = "mercat_http_writes_under_way";
+const MOST_WRITES: &str = "mercat_http_writes_bound";
 const WAITING: &str = "mercat_batches_waiting";
 const ENTITIES: &str = "mercat_entities";
 const ENTITY_BYTES: &str = "mercat_entity_bytes";
@@ -48,6 +50,16 @@ pub struct Telemetry {
     handle: PrometheusHandle,
     requests: AtomicU64,
     routes: RwLock<HashMap<Box<str>, Series>>,
+    /// Kept by the front door.
+    pub writes: Arc<WriteGauge>,
+}
+
+/// The writes that the front door let in.
+#[derive(Debug, Default)]
+pub struct WriteGauge {
+    pub under_way: AtomicUsize,
+    /// How many there may be now; 0 where nobody counts them.
+    pub most: AtomicUsize,
 }
 
 /// What is looked up at the moment somebody asks.
@@ -103,6 +115,8 @@ impl Default for Telemetry {
         with_local_recorder(&recorder, || {
             describe_counter!(REQUESTS, "Requests by method, route and class of status");
             describe_histogram!(DURATION, Unit::Seconds, "Time from a request to its answer");
+            describe_gauge!(WRITES, "Writes that were let in and are not answered");
+            describe_gauge!(MOST_WRITES, "How many writes may be under way now; 0 for any number");
             describe_gauge!(WAITING, "Batches on their way to the disk");
             describe_gauge!(ENTITIES, "Entities in memory, by kind");
             describe_gauge!(ENTITY_BYTES, Unit::Bytes, "Memory that entities take");
@@ -123,7 +137,13 @@ impl Default for Telemetry {
             describe_gauge!(HEALTHY, "1 where the store takes writes, else 0");
         });
         let handle = recorder.handle();
-        Telemetry { recorder, handle, requests: AtomicU64::new(0), routes: RwLock::default() }
+        Telemetry {
+            recorder,
+            handle,
+            requests: AtomicU64::new(0),
+            routes: RwLock::default(),
+            writes: Arc::default(),
+        }
     }
 }
 
@@ -177,6 +197,9 @@ impl Telemetry {
             for (kind, count) in kinds {
                 gauge!(ENTITIES, "kind" => kind).set(count as f64);
             }
+            let WriteGauge { under_way, most } = &*self.writes;
+            gauge!(WRITES).set(under_way.load(Ordering::Relaxed) as f64);
+            gauge!(MOST_WRITES).set(most.load(Ordering::Relaxed) as f64);
             gauge!(WAITING).set(figures.waiting as f64);
             gauge!(ENTITY_BYTES).set(figures.entity_bytes as f64);
             gauge!(INDEX_LAG).set(figures.index_lag as f64);

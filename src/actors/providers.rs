@@ -59,6 +59,7 @@ pub(super) async fn ask(call: ProviderCall, env: &Env) -> Result<Told, ProviderE
     let limit = Duration::from_millis(env.settings.provider_timeout.as_millis().unsigned_abs());
     #[cfg(debug_assertions)]
     crate::failpoints::pass("provider-to-be-asked");
+    let _counted = env.providers.calling();
     let told = match env.providers.get(&call.provider) {
         // An order of a provider that this shop no longer has: nothing can be known of it.
         None => Err(ProviderError::Unreachable),

@@ -57,6 +57,7 @@ pub(super) fn config(args: &SettingsArgs) -> anyhow::Result<Config> {
     }
     config.payments.test = args.test_payments.unwrap_or(config.payments.test);
     config.rates.on = rate_limits(config.rates.on)?;
+    config.limits.write_wait_ms = write_wait_ms(config.limits.write_wait_ms)?;
     for provider in &mut config.identity {
         let secret = env::var(provider.secret_variable()).ok().filter(|secret| !secret.is_empty());
         provider.client_secret = secret.map(Into::into).or(provider.client_secret.take());
@@ -83,6 +84,14 @@ pub(super) fn rate_limits(configured: bool) -> anyhow::Result<bool> {
         Ok("on") => Ok(true),
         Ok("off") => Ok(false),
         Ok(_) => anyhow::bail!("MERCAT_RATE_LIMITS must be on or off"),
+    }
+}
+
+/// `MERCAT_WRITE_WAIT_MS`, or else what the settings say.
+fn write_wait_ms(configured: u32) -> anyhow::Result<u32> {
+    match std::env::var("MERCAT_WRITE_WAIT_MS").as_deref() {
+        Err(_) | Ok("") => Ok(configured),
+        Ok(set) => set.parse().context("MERCAT_WRITE_WAIT_MS must be a number of milliseconds"),
     }
 }
 

@@ -174,7 +174,7 @@ where
 
 /// A request as an object of JSON.
 fn span(request: &Request) -> serde_json::Value {
-    let Request { id, method, path } = request;
+    let Request { id, method, path, holds: _ } = request;
     let path = Redacted(path).to_string();
     serde_json::json!({ "name": "request", "request.id": id, "method": method, "path": path })
 }
@@ -209,7 +209,8 @@ mod tests {
     fn two_lines() {
         let (id, method, path) = ("7".into(), "GET".into(), "/v1/carts/cart-1".into());
         let line = async { tracing::info!(status = 200, "answered") };
-        let _ = request::on_behalf_of(Arc::new(Request { id, method, path }), line).now_or_never();
+        let request = Request { id, method, path, holds: None };
+        let _ = request::on_behalf_of(Arc::new(request), line).now_or_never();
         tracing::warn!("by itself");
     }
 

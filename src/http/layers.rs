@@ -5,6 +5,7 @@
 //! It is one service rather than a stack of layers, because each boxed layer costs about as much as
 //! a whole handler here. Bodies are zipped only for those who ask.
 
+use super::admission::{Admission, Errand, Rule, Seat};
 use super::client::Client;
 use super::conn::UnderWay;
 use super::cors::Allowed;
@@ -26,6 +27,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use governor::clock::MonotonicClock;
 use http_body::{Frame, SizeHint};
+use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
@@ -47,6 +49,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const BY_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding");
 const LAST: HeaderValue = HeaderValue::from_static("close");
 
+/// Among the figures, the route of requests that were turned away at the door.
+const TURNED_AWAY: &str = "turned away";
+
 type Worth = fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool;
 type Zip = Compression<Router, And<SizeAbove, Worth>>;
 
@@ -65,6 +70,7 @@ struct Shared {
     account_of: Option<AccountOf>,
     answers: Option<Answers>,
     under_way: AtomicUsize,
+    writes: Option<Arc<Admission>>,
     made_ids: AtomicU64,
     telemetry: Arc<Telemetry>,
 }
@@ -121,6 +127,8 @@ struct Journey {
     met: Met,
     /// Of a request with a body.
     late: Option<Late>,
+    /// Of a write.
+    seat: Option<Arc<Seat>>,
     end: End,
 }
 
@@ -160,6 +168,10 @@ impl Front {
                 hsts,
                 account_of: None,
                 answers: None,
+                writes: settings
+                    .limits
+                    .writes
+                    .map(|rule| admission(rule, &telemetry, Arc::default())),
                 settings,
                 under_way: AtomicUsize::new(0),
                 made_ids: AtomicU64::new(first_id),
@@ -189,6 +201,16 @@ impl Front {
         self
     }
 
+    /// Does not count writes while they wait for somebody else; `outside` says how many do. To be
+    /// called before the front is shared.
+    pub fn not_counting(mut self, outside: Arc<AtomicUsize>) -> Front {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            let rule = shared.settings.limits.writes;
+            shared.writes = rule.map(|rule| admission(rule, &shared.telemetry, outside));
+        }
+        self
+    }
+
     pub fn settings(&self) -> &DoorSettings {
         &self.shared.settings
     }
@@ -210,7 +232,6 @@ impl Front {
         let headers = request.headers();
         let path = request.uri().path().to_owned();
         let allowed = settings.cors.asks(headers);
-        let client = settings.proxies.client(arrival.peer, headers);
         let is_exempt = EXEMPT.contains(&path.as_str());
         let mut end = End {
             id: shared.request_id(headers),
@@ -230,6 +251,13 @@ impl Front {
         {
             return ready(finished(response, end, shared));
         }
+        // A write that is turned away costs as little as can be, and it is not held against anybody.
+        let is_here = request.body().is_end_stream();
+        let seat = match shared.seat(request.method(), &end.path, is_here) {
+            Ok(seat) => seat,
+            Err(full) => return self.refused(request.method(), started, full, end),
+        };
+        let client = settings.proxies.client(arrival.peer, headers);
         if let Some(rates) = shared.rates.as_ref().filter(|_| !is_exempt) {
             let account = shared.account_of.as_ref().and_then(|find| find(headers));
             match rates.count_all(Class::of(request.method(), &end.path), client, account) {
@@ -256,18 +284,18 @@ impl Front {
                 return Body::empty();
             }
             let late = late.insert(Late::default());
-            paced(Body::new(body), settings.limits.pace, late)
+            paced(Body::new(body), settings.limits.pace, late, seat.clone())
         });
         let limits = &settings.limits;
         DefaultBodyLimit::max(limits.body_bytes).apply(&mut request);
-        let about = about(&end, request.method());
+        let about = about(&end, request.method(), seat.clone());
         // Whoever is inside knows the request by the same id.
         request.headers_mut().insert(REQUEST_ID, end.id.clone());
         let (met, method) = (Met::default(), request.method().clone());
         request.extensions_mut().insert(met.clone());
         request.extensions_mut().insert(Client(client));
         let zipped = takes_gzip(request.headers());
-        let journey = Journey { ticket, method, started, met, late, end };
+        let journey = Journey { ticket, method, started, met, late, seat, end };
         let shared = Arc::clone(shared);
         if zipped {
             let answer = self.zipping.call(request);
@@ -284,17 +312,24 @@ impl Front {
         let response = kept.shown.answer(asked);
         let (status, took) = (response.status().as_u16(), started.elapsed());
         self.shared.telemetry.answered("GET", &kept.route, status, took);
-        request::on_behalf_of_now(about(&end, &Method::GET), || note(&end, status, took));
+        request::on_behalf_of_now(about(&end, &Method::GET, None), || note(&end, status, took));
         ready(finished(response, end, &self.shared))
     }
 
     /// An answer that needs no handler.
     fn refused(&self, method: &Method, started: Instant, why: ApiError, end: End) -> Answering {
-        let response = why.into_response();
+        let mut response = why.problem().response(Some(&end.path));
+        // It says already for which path it is.
+        response.extensions_mut().remove::<Problem>();
         let (method, status) = (method.as_str(), response.status().as_u16());
-        self.shared.telemetry.answered(method, "turned away", status, started.elapsed());
+        self.shared.telemetry.answered(method, TURNED_AWAY, status, started.elapsed());
         ready(finished(response, end, &self.shared))
     }
+}
+
+fn admission(rule: Rule, telemetry: &Telemetry, outside: Arc<AtomicUsize>) -> Arc<Admission> {
+    let gauge = Arc::clone(&telemetry.writes);
+    Arc::new(Admission::new(rule, gauge, outside, Instant::now()))
 }
 
 /// An answer in the making.
@@ -331,7 +366,7 @@ async fn guarded<F>(
 where
     F: Future<Output = Result<Response, Infallible>>,
 {
-    let Journey { ticket, method, started, met, late, mut end } = journey;
+    let Journey { ticket, method, started, met, late, seat, mut end } = journey;
     let limits = &shared.settings.limits;
     let patient = limits.patient_paths.iter().any(|start| end.path.starts_with(start));
     let limit = if patient { limits.patient_time_limit } else { limits.time_limit };
@@ -353,19 +388,25 @@ where
         response = ApiError::BodyTooSlow.into_response();
         end.is_last = true;
     }
+    let was_refused = seat.is_some_and(|seat| seat.was_refused());
+    if was_refused {
+        response = ApiError::Overloaded.into_response();
+    }
     drop(ticket);
     let (status, took) = (response.status().as_u16(), started.elapsed());
-    shared.telemetry.answered(method.as_str(), met.route(), status, took);
+    let route = if was_refused { TURNED_AWAY } else { met.route() };
+    shared.telemetry.answered(method.as_str(), route, status, took);
     note(&end, status, took);
     Ok(finished(response, end, &shared))
 }
 
 /// What the log says of a request.
-fn about(end: &End, method: &Method) -> Arc<request::Request> {
+fn about(end: &End, method: &Method, seat: Option<Arc<Seat>>) -> Arc<request::Request> {
     Arc::new(request::Request {
         id: end.id.to_str().unwrap_or_default().into(),
         method: method.as_str().into(),
         path: end.path.as_str().into(),
+        holds: seat.map(|seat| seat as Arc<dyn Any + Send + Sync>),
     })
 }
 
@@ -463,6 +504,25 @@ impl Shared {
         let before = self.under_way.fetch_add(1, Ordering::Relaxed);
         let ticket = Ticket(Some(self.clone()));
         (before < self.settings.limits.most_requests).then_some(ticket)
+    }
+
+    /// What a write needs beside that: a seat, taken at once where nothing else is to come. None for
+    /// what is not counted, and an error where the house is full of them.
+    fn seat(
+        &self,
+        method: &Method,
+        path: &str,
+        is_here: bool,
+    ) -> Result<Option<Arc<Seat>>, ApiError> {
+        let Some(writes) = &self.writes else { return Ok(None) };
+        let Some(errand) = Errand::of(method, path, self.settings.limits.patient_paths) else {
+            return Ok(None);
+        };
+        let seat = Seat::at(writes, errand).ok_or(ApiError::Overloaded)?;
+        if is_here && !seat.take() {
+            return Err(ApiError::Overloaded);
+        }
+        Ok(Some(Arc::new(seat)))
     }
 
     /// The caller's own id where it is sane, or else the next one of ours.
@@ -601,6 +661,78 @@ mod tests {
         go_on.notify_one();
         assert_eq!(first.await.unwrap().unwrap().status(), StatusCode::OK);
         assert_eq!(front.under_way(), 0);
+    }
+
+    /// At most so many writes at once.
+    fn most_writes(most: usize) -> Limits {
+        let rule = Rule { target: Duration::from_secs(1_000), most };
+        Limits { writes: Some(rule), ..Limits::default() }
+    }
+
+    fn write(body: Body) -> Request<Body> {
+        Request::post("/").body(body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_write_keeps_its_place_until_it_is_carried_out_even_if_its_caller_leaves() {
+        let (inside, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (entered, wait) = (inside.clone(), go_on.clone());
+        let slow = post(|| {
+            detached(async move {
+                entered.notify_one();
+                wait.notified().await;
+            })
+        });
+        let front = front(Router::new().route("/", slow.get(|| async { "" })), most_writes(1));
+        let writes = front.shared.telemetry.writes.clone();
+        let under_way = || writes.under_way.load(Ordering::Relaxed);
+        let first = tokio::spawn(front.clone().oneshot(write(Body::empty())));
+        inside.notified().await;
+        first.abort();
+        assert!(first.await.is_err());
+        let second = front.clone().oneshot(write(Body::empty())).await.unwrap();
+        assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(second.headers()["retry-after"], "1");
+        let problem = json(second).await;
+        assert_eq!((&problem["code"], &problem["instance"]), (&"overloaded".into(), &"/".into()));
+        let read = front.clone().oneshot(request("/")).await.unwrap();
+        assert_eq!((read.status(), under_way()), (StatusCode::OK, 1));
+        go_on.notify_one();
+        while under_way() > 0 {
+            tokio::task::yield_now().await;
+        }
+        go_on.notify_one();
+        let third = front.clone().oneshot(write(Body::empty())).await.unwrap();
+        assert_eq!((third.status(), under_way()), (StatusCode::OK, 0));
+    }
+
+    #[tokio::test]
+    async fn who_is_still_sending_has_no_place_and_may_find_none_at_the_end() {
+        let (inside, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (entered, wait) = (inside.clone(), go_on.clone());
+        let routes = post(|body: Bytes| async move {
+            assert_eq!(body, "whole");
+            entered.notify_one();
+            wait.notified().await;
+        });
+        let front = front(Router::new().route("/", routes), most_writes(1));
+        let writes = front.shared.telemetry.writes.clone();
+        let under_way = || writes.under_way.load(Ordering::Relaxed);
+        let (send, rest) = tokio::sync::oneshot::channel::<Bytes>();
+        let rest = Body::from_stream(futures_util::stream::once(rest));
+        let mut slow = Service::call(&mut front.clone(), write(rest));
+        assert!((&mut slow).now_or_never().is_none(), "it waits for the rest");
+        assert_eq!(under_way(), 0);
+        let whole = tokio::spawn(front.clone().oneshot(write(Body::from("whole"))));
+        inside.notified().await;
+        assert_eq!(under_way(), 1);
+        send.send(Bytes::from_static(b"late")).unwrap();
+        let refused = slow.await.unwrap();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(json(refused).await["code"], "overloaded");
+        go_on.notify_one();
+        assert_eq!(whole.await.unwrap().unwrap().status(), StatusCode::OK);
+        assert_eq!(under_way(), 0);
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! The bounds that connections and requests are kept in, so that no caller can take more of the
 //! shop's memory, time or sockets than is set aside for it.
 
+use super::admission::Rule;
 use std::time::Duration;
 
 /// All bounds. Each is a setting under `[limits]`.
@@ -8,6 +9,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Requests under way at once; one more is turned away with 503.
     pub most_requests: usize,
+    /// Writes under way at once, and how long they may take; none for as many as there are requests.
+    pub writes: Option<Rule>,
     /// How long an answer may take to begin.
     pub time_limit: Duration,
     /// The same for paths that start with one of `patient_paths`, such as uploads.
@@ -55,6 +58,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             most_requests: 1_024,
+            writes: None,
             time_limit: Duration::from_secs(15),
             patient_time_limit: Duration::from_secs(300),
             patient_paths: &["/v1/imports/"],

@@ -30,6 +30,7 @@ pub mod door;
 pub mod conn;
 pub mod client;
 pub mod rates;
+pub mod admission;
 pub mod pace;
 pub mod headers;
 pub mod cors;

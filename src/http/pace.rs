@@ -1,6 +1,8 @@
 //! Bodies that come too slowly are cut off: a caller who sends a byte a second would hold a place
-//! among the requests for as long as it likes.
+//! among the requests for as long as it likes. And among the writes a request takes its place only when
+//! its body is here.
 
+use super::admission::Seat;
 use super::limits::Pace;
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
@@ -21,6 +23,11 @@ pub type Late = Arc<AtomicBool>;
 #[error("the body comes too slowly")]
 struct TooSlow;
 
+/// While it came, the house became full.
+#[derive(Debug, thiserror::Error)]
+#[error("no more is taken in now")]
+struct Full;
+
 /// A body with a pace to keep.
 struct Paced {
     body: Body,
@@ -29,11 +36,13 @@ struct Paced {
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
     received: u64,
     late: Late,
+    /// A place that is taken when the end is here.
+    seat: Option<Arc<Seat>>,
 }
 
-/// Gives the body a pace to keep.
-pub fn paced(body: Body, pace: Pace, late: &Late) -> Body {
-    Body::new(Paced { body, pace, waiting: None, received: 0, late: Arc::clone(late) })
+/// Gives the body a pace to keep, and takes its seat at its end.
+pub fn paced(body: Body, pace: Pace, late: &Late, seat: Option<Arc<Seat>>) -> Body {
+    Body::new(Paced { body, pace, waiting: None, received: 0, late: Arc::clone(late), seat })
 }
 
 impl Paced {
@@ -42,6 +51,14 @@ impl Paced {
         let earned =
             Duration::from_secs(self.received / u64::from(self.pace.bytes_per_second.max(1)));
         began + self.pace.grace + earned
+    }
+
+    /// All of it is here: whoever reads it may go on if there is a place.
+    fn arrived(&mut self) -> Result<(), BoxError> {
+        match self.seat.take() {
+            Some(seat) if !seat.take() => Err(Full.into()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -57,10 +74,12 @@ impl HttpBody for Paced {
         match Pin::new(&mut this.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.received += frame.data_ref().map_or(0, |data| data.len() as u64);
-                return Poll::Ready(Some(Ok(frame)));
+                let is_last = this.body.is_end_stream();
+                let arrived = if is_last { this.arrived() } else { Ok(()) };
+                return Poll::Ready(Some(arrived.map(|()| frame)));
             }
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
-            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Ready(None) => return Poll::Ready(this.arrived().err().map(Err)),
             Poll::Pending => {}
         }
         let now = Instant::now();
@@ -98,7 +117,7 @@ mod tests {
             (sent < pieces).then(|| (Ok::<_, BoxError>(Bytes::from_static(b"x")), sent + 1))
         });
         let late = Late::default();
-        let body = paced(Body::from_stream(parts), pace, &late);
+        let body = paced(Body::from_stream(parts), pace, &late, None);
         let read = axum::body::to_bytes(body, usize::MAX).await.ok();
         assert_eq!(read.is_none(), late.load(Ordering::Relaxed));
         read.map(|bytes| bytes.len())
@@ -121,7 +140,7 @@ mod tests {
             Ok(Bytes::from_static(b"x"))
         });
         let late = Late::default();
-        let body = paced(Body::from_stream(first.chain(rest)), pace, &late);
+        let body = paced(Body::from_stream(first.chain(rest)), pace, &late, None);
         assert_eq!(axum::body::to_bytes(body, usize::MAX).await.unwrap().len(), 601);
     }
 }

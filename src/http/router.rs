@@ -46,12 +46,14 @@ pub fn front(app: App, settings: DoorSettings) -> Result<Front, RouterError> {
         return Err(RouterError::Access(differences));
     }
     let telemetry = Arc::clone(&app.shop.telemetry);
+    let calls = app.shop.env.providers.under_way();
     let routes = pages.into_iter().fold(routes, |routes, (path, page)| routes.route(path, page));
     let (known, answers) = (app.clone(), app.answers.clone());
     let gate = Gate::new(app.clone(), settings.cors.clone());
     let routes = routes.route_layer(gate).with_state(app);
     let front = Front::new(with_fallbacks(routes), settings, rand::random(), telemetry);
-    Ok(front.counting_by(move |headers| access::account(&known, headers)).keeping(answers))
+    let front = front.not_counting(calls).keeping(answers);
+    Ok(front.counting_by(move |headers| access::account(&known, headers)))
 }
 
 /// Every endpoint with its part of the document: neither can be without the other.

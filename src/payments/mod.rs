@@ -10,6 +10,7 @@ use crate::domain::{Money, PaymentId, RefundId};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub mod manual;
 pub mod test;
@@ -78,17 +79,39 @@ pub trait PaymentProvider: Send + Sync + 'static {
 #[derive(Clone, Default)]
 pub struct Providers {
     by_name: BTreeMap<&'static str, Arc<dyn PaymentProvider>>,
+    under_way: Arc<AtomicUsize>,
+}
+
+/// A call of a provider, counted until it is over.
+pub struct CallUnderWay(Arc<AtomicUsize>);
+
+impl Drop for CallUnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Providers {
     pub fn new(providers: impl IntoIterator<Item = Arc<dyn PaymentProvider>>) -> Providers {
         Providers {
             by_name: providers.into_iter().map(|provider| (provider.name(), provider)).collect(),
+            under_way: Arc::default(),
         }
     }
 
     pub fn get(&self, name: &str) -> Option<&Arc<dyn PaymentProvider>> {
         self.by_name.get(name)
+    }
+
+    /// Counts a call until what this gives is dropped.
+    pub fn calling(&self) -> CallUnderWay {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        CallUnderWay(Arc::clone(&self.under_way))
+    }
+
+    /// Calls under way now.
+    pub fn under_way(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.under_way)
     }
 
     pub fn names(&self) -> Vec<&'static str> {

@@ -3,6 +3,7 @@
 //! A span of `tracing` would say the same. It would be made, put into text and thrown away for every
 //! request, and most of them write a single line: this is put into text where a line is written.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct Request {
     pub id: Box<str>,
     pub method: Box<str>,
     pub path: Box<str>,
+    /// What it holds for as long as anybody works for it, whether somebody waits for that or not.
+    pub holds: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// Work that belongs to a request.
@@ -37,7 +40,7 @@ pub fn current() -> Option<Arc<Request>> {
 
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Request { id, method, path } = self;
+        let Request { id, method, path, .. } = self;
         write!(f, "request{{request.id=\"{id}\" method={method} path={}}}", Redacted(path))
     }
 }
@@ -75,7 +78,12 @@ mod tests {
     #[tokio::test]
     async fn work_knows_its_own_request_and_no_other() {
         let request = |id: &str| {
-            Arc::new(Request { id: id.into(), method: "GET".into(), path: "/v1/carts/x".into() })
+            Arc::new(Request {
+                id: id.into(),
+                method: "GET".into(),
+                path: "/v1/carts/x".into(),
+                holds: None,
+            })
         };
         let asked = async {
             tokio::task::yield_now().await;

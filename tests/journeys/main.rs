@@ -8,6 +8,7 @@ mod carts;
 mod catalog;
 mod checkout;
 mod faults;
+mod flood;
 mod front;
 mod goods;
 mod imports;

@@ -84,6 +84,8 @@ impl TestShop {
         let mut config = Config::default();
         // Only tests of the limits are counted.
         config.rates.on = false;
+        // However slow the machine is, nobody is turned away who does not ask for it.
+        config.limits.write_wait_ms = 0;
         change(&mut config);
         let folder = tempfile::tempdir().unwrap();
         let settings = TestSettings { late: LATE, ..TestSettings::new("http://shop.example") };
