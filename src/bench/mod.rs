@@ -92,7 +92,11 @@ pub async fn run(plan: &Plan, command: String, progress: &Progress) -> Result<Re
         format: report::model::FORMAT,
         version: env!("CARGO_PKG_VERSION").into(),
         began_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        command,
+        command: if plan.lets_all_in() {
+            format!("{command} (its shop with write_wait_ms = 0)")
+        } else {
+            command
+        },
         seed: plan.seed,
         machine,
         runs: series::all(plan, progress).await?,
@@ -162,6 +166,7 @@ where
                 allow_memory: *allow_memory,
                 products,
                 seed: plan.seed,
+                lets_all_in: plan.lets_all_in(),
             };
             progress.tell(&format!("a shop with {} products", books::thousands(products)));
             let mut shop = OwnShop::open(site.clone()).await?;

@@ -131,6 +131,22 @@ impl Plan {
         self.connections.unwrap_or(usual)
     }
 
+    /// Whether its own shop is to let in as many writes at once as come: in closed loop each connection
+    /// asks again as soon as it is answered, so that a shop that turns some away would be measured by
+    /// how fast they come again. It lets in 64 in any case.
+    pub fn lets_all_in(&self) -> bool {
+        const IN_ANY_CASE: usize = 64;
+        let connections = match self.subject {
+            // By a clock, and many turned away is what they are about.
+            Subject::Flood | Subject::Drop | Subject::Soak => return false,
+            Subject::Size => self.widths.iter().copied().max().unwrap_or(0),
+            _ if !self.rates.is_empty() => return false,
+            _ => self.connections(),
+        };
+        let streams = if self.http == Http::Two { self.streams } else { 1 };
+        matches!(self.at, Where::Own { .. }) && connections * streams > IN_ANY_CASE
+    }
+
     pub fn duration(&self) -> Duration {
         let usual = match self.subject {
             Subject::Soak => 600,
@@ -139,5 +155,50 @@ impl Plan {
             _ => 10,
         };
         self.duration.unwrap_or(Duration::from_secs(usual))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(subject: Subject, rates: &[f64], connections: Option<usize>, widths: &[usize]) -> Plan {
+        Plan {
+            subject,
+            at: Where::Own { folder: PathBuf::new(), config: None, allow_memory: false },
+            rates: rates.to_vec(),
+            connections,
+            http: Http::One,
+            streams: 8,
+            threads: 1,
+            warm_up: Duration::ZERO,
+            duration: None,
+            products: 1,
+            seed: 1,
+            payment: Payment::Test,
+            skus: 1,
+            units: None,
+            carts: None,
+            factors: vec![1.0],
+            sizes: vec![1],
+            widths: widths.to_vec(),
+            of: vec![],
+            limits: false,
+        }
+    }
+
+    #[test]
+    fn all_are_let_in_where_many_connections_ask_as_fast_as_they_are_answered() {
+        let lets_all_in = |subject, rates: &[f64], connections, widths: &[usize]| {
+            plan(subject, rates, connections, widths).lets_all_in()
+        };
+        assert!(!lets_all_in(Subject::Checkout, &[], None, &[]));
+        assert!(lets_all_in(Subject::Checkout, &[], Some(65), &[]));
+        assert!(!lets_all_in(Subject::Checkout, &[100.0], Some(256), &[]));
+        assert!(lets_all_in(Subject::Size, &[], None, &[10, 1_000]));
+        assert!(!lets_all_in(Subject::Size, &[], None, &[10]));
+        assert!(!lets_all_in(Subject::Flood, &[], Some(1_024), &[]));
+        let streams = Plan { http: Http::Two, ..plan(Subject::Cart, &[], Some(9), &[]) };
+        assert!(streams.lets_all_in());
     }
 }

@@ -6,7 +6,7 @@ use super::clerk::Clerk;
 use super::goods::Goods;
 use super::inspect;
 use super::load::{
-    Arrivals, Drive, Driven, Lateness, Recorder, Shape, Slice, Tally, Target, drive,
+    Arrivals, Drive, Driven, Lateness, Noted, Recorder, Shape, Slice, Target, drive,
 };
 use super::plan::{Plan, Subject};
 use super::process::Process;
@@ -65,8 +65,8 @@ impl Burden {
 /// A run with what the report has no place for.
 pub struct Done {
     pub run: Run,
-    /// What was noted in each second, all kinds of requests together.
-    pub seconds: Vec<Tally>,
+    /// What was noted in each second.
+    pub seconds: Vec<Noted>,
     /// Of everything, also in the warm-up and behind the end.
     outcomes: Outcomes,
     /// Journeys that were due and never begun.
@@ -316,7 +316,7 @@ impl<'a> Notes<'a> {
         let (mut took, mut worked, mut seconds) = (Duration::ZERO, Some(0.0), vec![]);
         for (second, recorder, length) in &mut self.slices {
             all.add(recorder);
-            seconds.push(recorder.total());
+            seconds.push(recorder.noted(scenario.kinds()));
             took += *length;
             worked = worked
                 .zip(second.server_cpu)

@@ -24,6 +24,8 @@ pub struct Site {
     pub allow_memory: bool,
     pub products: u64,
     pub seed: u64,
+    /// Whether it bounds no writes but by the number of all requests.
+    pub lets_all_in: bool,
 }
 
 /// A running shop. It ends and its folder goes when it is dropped.
@@ -72,6 +74,9 @@ impl OwnShop {
             .env("MERCAT_RATE_LIMITS", "off")
             .env("MERCAT_ADMIN_EMAIL", ADMIN)
             .env("MERCAT_ADMIN_PASSWORD", password);
+        if site.lets_all_in {
+            command.env("MERCAT_WRITE_WAIT_MS", "0");
+        }
         let mut child = command.spawn().map_err(BenchError::Program)?;
         let output = child.stdout.take();
         let address = output.and_then(|output| {

@@ -32,7 +32,7 @@ pub(super) struct BenchArgs {
     /// every connection goes on as soon as it is answered (closed loop)
     #[arg(long, visible_alias = "rates", value_name = "R,…", value_delimiter = ',')]
     rate: Vec<f64>,
-    /// Connections at once; default 64, for a drop 256, for a flood 6,000
+    /// Connections at once; default 64, for a drop 256, for a flood 1,024
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000))]
     connections: Option<u32>,
     /// Seconds that are measured; default 10, for a soak 600

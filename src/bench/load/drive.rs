@@ -21,6 +21,9 @@ const FINEST: Duration = Duration::from_micros(100);
 /// How long a connection that was turned away waits where nothing else sets the pace.
 const AFTER_SHED: Duration = Duration::from_millis(5);
 
+/// How often a thread looks at how late it is.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// How long a second is.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -283,6 +286,7 @@ fn run_lane(
         let Ok(times) = started.await else { return nothing };
         let lane = Arc::new(lane);
         let ticker = tokio::spawn(tick(Arc::clone(&lane), Arc::clone(&recorder), times));
+        let looking = tokio::spawn(look_at_own_lag(Arc::clone(&recorder)));
         let workers: Vec<_> = visitors
             .into_iter()
             .map(|visitor| tokio::spawn(work(visitor, Arc::clone(&lane), times)))
@@ -291,6 +295,7 @@ fn run_lane(
         for worker in join_all(workers).await.into_iter().flatten() {
             ledger.take(worker);
         }
+        looking.abort();
         if lane.drive.journeys.is_some() {
             ticker.abort();
         }
@@ -326,6 +331,17 @@ async fn work(mut visitor: Visitor, lane: Arc<Lane>, times: Times) -> Ledger {
         }
     }
     visitor.ledger
+}
+
+/// Notes how late this thread comes to what is due, and so how long an answer may lie here unseen.
+async fn look_at_own_lag(recorder: Arc<Mutex<Recorder>>) {
+    loop {
+        let due = Instant::now() + LOOK_EVERY;
+        tokio::time::sleep_until(due.into()).await;
+        let us = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        recorder.own_lag.saturating_record(us);
+    }
 }
 
 /// Tells what each second was like; gives the number of the last one.
@@ -425,6 +441,20 @@ mod tests {
         (driven, all)
     }
 
+    #[tokio::test]
+    async fn a_thread_that_is_held_up_knows_how_late_it_was() {
+        let recorder = Arc::new(Mutex::new(Recorder::new(0)));
+        let looking = tokio::spawn(look_at_own_lag(Arc::clone(&recorder)));
+        tokio::task::yield_now().await;
+        thread::sleep(2 * TAKES);
+        while recorder.lock().unwrap().own_lag.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        looking.abort();
+        let late = recorder.lock().unwrap().own_lag.max();
+        assert!(late >= TAKES.as_micros() as u64, "{late} us");
+    }
+
     fn due(driven: &Driven) -> u64 {
         driven.intended.as_ref().unwrap().values().sum()
     }
@@ -432,7 +462,7 @@ mod tests {
     #[tokio::test]
     async fn who_had_to_queue_waited_from_when_they_were_due() {
         let (driven, all) = overloaded(Lateness::Counts).await;
-        let Recorder { tallies } = all;
+        let Recorder { tallies, .. } = all;
         let answered = tallies[0].outcomes.ok;
         // Each is answered, or was never sent; and nobody is left out.
         assert_eq!(answered + driven.unsent, due(&driven));

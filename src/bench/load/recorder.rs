@@ -150,17 +150,50 @@ pub fn add_outcomes(sum: &mut Outcomes, other: &Outcomes) {
 #[derive(Clone, Debug)]
 pub struct Recorder {
     pub tallies: Vec<Tally>,
+    /// How late the load generator itself came to what it had to do, in microseconds.
+    pub own_lag: Histogram<u64>,
+}
+
+/// What was noted in some time, in short.
+#[derive(Clone, Debug)]
+pub struct Noted {
+    /// All kinds of requests together.
+    pub all: Tally,
+    /// Those alone after which something is durable.
+    pub writes: Tally,
+    pub own_lag: Histogram<u64>,
+}
+
+impl Noted {
+    pub fn nothing() -> Noted {
+        Noted { all: Tally::new(), writes: Tally::new(), own_lag: histogram() }
+    }
+
+    pub fn add(&mut self, other: &Noted) {
+        self.all.add(&other.all);
+        self.writes.add(&other.writes);
+        self.own_lag.add(&other.own_lag).expect("all have the same bounds");
+    }
 }
 
 impl Recorder {
     pub fn new(kinds: usize) -> Recorder {
-        Recorder { tallies: (0..kinds).map(|_| Tally::new()).collect() }
+        Recorder { tallies: (0..kinds).map(|_| Tally::new()).collect(), own_lag: histogram() }
     }
 
     pub fn add(&mut self, other: &Recorder) {
         for (own, other) in self.tallies.iter_mut().zip(&other.tallies) {
             own.add(other);
         }
+        self.own_lag.add(&other.own_lag).expect("all have the same bounds");
+    }
+
+    /// In short, given what kinds those are.
+    pub fn noted(&self, kinds: &[Kind]) -> Noted {
+        let mut writes = Tally::new();
+        let durable = kinds.iter().zip(&self.tallies).filter(|(kind, _)| kind.is_durable);
+        durable.for_each(|(_, tally)| writes.add(tally));
+        Noted { all: self.total(), writes, own_lag: self.own_lag.clone() }
     }
 
     /// All kinds together.
