@@ -202,7 +202,7 @@ pub fn run() -> ExitCode {
         }
     };
     let log = log::start();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             return failed(&anyhow::Error::new(error).context("threads cannot be started"));
@@ -234,6 +234,22 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
+}
+
+/// Threads for everything that waits.
+///
+/// A thread that has work takes in few new requests at once; the others wait in the system. Else a
+/// thousand connections that are ready stand in line before each of the steps by which a checkout
+/// that is let in goes from actor to actor, and it waits for all of them at every step.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    /// Also of a thread that has none: whatever is taken in, is.
+    const EVENTS: usize = 64;
+    const EVENTS_AT_WORK: usize = 8;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_io_events_per_tick(EVENTS)
+        .max_io_events_per_busy_tick(EVENTS_AT_WORK)
+        .build()
 }
 
 /// One line that says why, and what to do where it is the system that refuses.
