@@ -17,6 +17,7 @@ mod names;
 mod orders;
 mod rows;
 mod shelf;
+mod skus;
 
 pub use audit::{Acts, AuditFilter};
 pub use catalog::{Catalog, CatalogCell, CategoryNode, Versioned};
@@ -28,6 +29,7 @@ pub use shelf::{Direction, Page, ProductFilter, Sort, SortBy};
 
 use self::orders::Filed;
 use self::rows::{RawRow, read_all};
+use self::skus::Skus;
 use crate::domain::cart::Cart;
 use crate::domain::catalog::Product;
 use crate::domain::event::{EntityKey, Event, Fact};
@@ -53,6 +55,7 @@ pub struct Reads {
     pub orders: Orders,
     /// Passes with every change of catalog and stock.
     pub moment: Moment,
+    skus: Skus,
     store: Arc<dyn Store>,
     last_seq: watch::Sender<Seq>,
 }
@@ -78,6 +81,7 @@ impl Reads {
             levels: Levels::default(),
             orders: Orders::new(vault.clone()),
             moment: Moment::default(),
+            skus: Skus::default(),
             store,
             last_seq: watch::Sender::new(last_seq),
         };
@@ -243,6 +247,11 @@ impl Reads {
     /// The number of the newest durable event; changes after the models have taken it in.
     pub fn last_seq(&self) -> watch::Receiver<Seq> {
         self.last_seq.subscribe()
+    }
+
+    /// Every SKU that is sold or was ever counted in, in order.
+    pub fn skus(&self) -> Arc<[Sku]> {
+        self.skus.of(self.catalog.load(), self.levels.skus())
     }
 
     /// A consistent view of the store, for what is not offered here.

@@ -584,6 +584,26 @@ fn histories_come_in_pages_with_a_true_count() {
     assert_eq!((total, levels[0].0.clone()), (2, sku(2)));
 }
 
+/// Those that are sold and those that were counted in, whichever of them changed last.
+#[test]
+fn every_sku_is_listed_once_and_in_order() {
+    let shop = Shop::new();
+    shop.take(vec![receive(2, 5)]);
+    assert_eq!(*shop.reads.skus(), [sku(2)]);
+    shop.take(vec![write(1, 0, "Kettle")]);
+    let sold: Vec<Sku> = shop.reads.catalog.load().skus().cloned().collect();
+    let mut expected: Vec<Sku> = sold.into_iter().chain([sku(2)]).collect();
+    expected.sort_unstable();
+    expected.dedup();
+    assert!(expected.len() > 1);
+    assert_eq!(*shop.reads.skus(), *expected);
+    shop.take(vec![receive(7, 1), receive(2, 1)]);
+    expected.push(sku(7));
+    expected.sort_unstable();
+    expected.dedup();
+    assert_eq!(*shop.reads.skus(), *expected);
+}
+
 #[test]
 fn a_handle_and_a_sku_that_change_hands_in_one_group_stay_with_the_new_owner() {
     let mut catalog = Catalog::default();

@@ -42,13 +42,7 @@ async fn list(
     Params(paging): Params<Paging>,
 ) -> Result<Response, ApiError> {
     let reads = &app.shop.reads;
-    let mut skus = reads.levels.skus();
-    let catalog = reads.catalog.load();
-    let uncounted: Vec<&Sku> = catalog.skus().filter(|sku| !skus.contains(*sku)).collect();
-    if !uncounted.is_empty() {
-        // A persistent set: the copy shares all but what is added.
-        Arc::make_mut(&mut skus).extend(uncounted.into_iter().cloned());
-    }
+    let skus = reads.skus();
     let page = skus.iter().skip(paging.skip()).take(paging.take());
     let data = page.map(|sku| InventoryJson::new(sku, &reads.levels.get(sku))).collect();
     let list = List::new(data, skus.len() as u64, paging);
