@@ -104,7 +104,7 @@ impl Actor for SearchConsumer {
         state: &mut SearchState,
     ) -> Result<(), ActorProcessingErr> {
         loop {
-            let events = state.parts.reads.events_after(state.seen, PAGE)?;
+            let events = state.parts.reads.events_taken_in(state.seen, PAGE)?;
             let Some(last) = events.last().map(|event| event.seq) else { return Ok(()) };
             let changed = state.changed(&events);
             if !changed.is_empty() || last.0 - state.committed.0 >= STRIDE {

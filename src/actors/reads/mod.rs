@@ -284,6 +284,16 @@ impl Reads {
         self.store.snapshot()?.events_after(after, limit)
     }
 
+    /// As [`Reads::events_after`], of what the models have taken in: for whoever looks into both. The
+    /// store may be ahead of the models, and a product that is not there yet would look like one
+    /// that is gone.
+    pub fn events_taken_in(&self, after: Seq, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let last = *self.last_seq.borrow();
+        let mut events = self.events_after(after, limit)?;
+        events.truncate(events.partition_point(|event| event.seq <= last));
+        Ok(events)
+    }
+
     fn history(
         &self,
         key: &EntityKey,

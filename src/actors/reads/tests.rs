@@ -570,6 +570,22 @@ fn whoever_waits_for_events_hears_of_them_after_the_models() {
     assert_eq!(shop.reads.events_after(Seq(2), 10).unwrap().len(), 0);
 }
 
+/// The store is ahead of the models between a commit and the moment in which they take it in.
+#[test]
+fn whoever_looks_into_the_models_too_hears_only_of_what_they_have_taken_in() {
+    let shop = Shop::new();
+    shop.take(vec![write(1, 0, "Kettle")]);
+    let settled = shop.commit(vec![write(2, 0, "Lamp")]);
+    assert_eq!(shop.reads.events_after(Seq(0), 10).unwrap().len(), 2);
+    let seqs = || -> Vec<Seq> {
+        let events = shop.reads.events_taken_in(Seq(0), 10).unwrap();
+        events.into_iter().map(|event| event.seq).collect()
+    };
+    assert_eq!(seqs(), [Seq(1)]);
+    shop.reads.project(&settled);
+    assert_eq!(seqs(), [Seq(1), Seq(2)]);
+}
+
 #[test]
 fn histories_come_in_pages_with_a_true_count() {
     let shop = Shop::new();
