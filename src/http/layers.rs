@@ -270,7 +270,7 @@ impl Front {
                 }
             }
         }
-        let kept = shared.answers.as_ref().filter(|_| request.body().is_end_stream());
+        let kept = shared.answers.as_ref().filter(|_| is_here);
         let kept = kept.and_then(|kept| kept.find(request.method(), request.uri(), headers));
         if let Some(kept) = kept {
             return self.given_again(&kept, headers, started, end);
