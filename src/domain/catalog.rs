@@ -72,8 +72,18 @@ pub struct ProductContent {
 pub struct Product {
     pub id: ProductId,
     pub content: ProductContent,
+    /// Under which it was found before, in the order in which it left them; links and search engines
+    /// remember them longer than merchants do. At most [`MOST_FORMER_HANDLES`].
+    pub former_handles: Vec<FormerHandle>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// A handle that a product had until `left_at`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerHandle {
+    pub handle: String,
+    pub left_at: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +128,9 @@ fn list(faults: &[Fault]) -> String {
 /// How many variants one product may have (Shopify's limit, so that every import fits).
 pub const MOST_VARIANTS: usize = 2_048;
 
+/// How many handles of its past a product is found by; of more, the oldest are forgotten.
+pub const MOST_FORMER_HANDLES: usize = 16;
+
 impl Product {
     /// Says which events follow from `command`; `current` is `None` for a product not yet made.
     pub fn decide(
@@ -160,10 +173,12 @@ impl Product {
             (_, ProductEvent::Created { content, at }) => Some(Product {
                 id: id.clone(),
                 content: (**content).clone(),
+                former_handles: vec![],
                 created_at: *at,
                 updated_at: *at,
             }),
-            (Some(product), ProductEvent::Updated { content, at }) => {
+            (Some(mut product), ProductEvent::Updated { content, at }) => {
+                product.take_handle(&content.handle, *at);
                 Some(Product { content: (**content).clone(), updated_at: *at, ..product })
             }
             (Some(mut product), ProductEvent::Archived { at }) => {
@@ -173,6 +188,19 @@ impl Product {
             }
             (None, ProductEvent::Updated { .. } | ProductEvent::Archived { .. }) => None,
         }
+    }
+
+    /// Remembers the handle that it leaves for `next`, if it does. One that it comes back to is no
+    /// former one any more.
+    fn take_handle(&mut self, next: &str, now: Timestamp) {
+        if self.content.handle == next {
+            return;
+        }
+        let left = self.content.handle.clone();
+        self.former_handles.retain(|former| former.handle != left && former.handle != next);
+        self.former_handles.push(FormerHandle { handle: left, left_at: now });
+        let surplus = self.former_handles.len().saturating_sub(MOST_FORMER_HANDLES);
+        self.former_handles.drain(..surplus);
     }
 
     /// Whether shoppers may see and buy it.
@@ -327,7 +355,55 @@ pub(crate) mod tests {
         );
     }
 
+    /// A product that had these handles, one after the other.
+    fn renamed(handles: &[String]) -> Product {
+        let id: ProductId = "prod-1".parse().unwrap();
+        let mut product: Option<Product> = None;
+        for (i, handle) in handles.iter().enumerate() {
+            let content = Box::new(content(handle, "A", 1));
+            let command = match i {
+                0 => ProductCommand::Create(content),
+                _ => ProductCommand::Update(content),
+            };
+            let now = Timestamp::from_millis(i as i64);
+            for event in Product::decide(product.as_ref(), command, now).unwrap() {
+                product = Product::apply(product, &id, &event);
+            }
+        }
+        product.unwrap()
+    }
+
+    #[test]
+    fn a_handle_that_a_product_comes_back_to_is_no_former_one() {
+        let product = renamed(&["a", "b", "c", "a", "a"].map(String::from));
+        let former: Vec<_> = product
+            .former_handles
+            .iter()
+            .map(|former| (former.handle.as_str(), former.left_at.as_millis()))
+            .collect();
+        assert_eq!(former, [("b", 2), ("c", 3)]);
+    }
+
     proptest! {
+        #[test]
+        fn former_handles_are_the_last_ones_that_differ(picks in prop::collection::vec(0u8..24, 1..80)) {
+            let handles: Vec<String> = picks.iter().map(|pick| format!("h{pick}")).collect();
+            let product = renamed(&handles);
+            let mut expected: Vec<String> = Vec::new();
+            for handle in handles[..handles.len() - 1].iter().rev() {
+                if *handle != product.content.handle && !expected.contains(handle) {
+                    expected.insert(0, handle.clone());
+                }
+            }
+            let found: Vec<String> =
+                product.former_handles.into_iter().map(|former| former.handle).collect();
+            prop_assert!(found.len() <= MOST_FORMER_HANDLES);
+            prop_assert!(expected.ends_with(&found), "{:?} of {:?}", found, expected);
+            if picks.len() <= MOST_FORMER_HANDLES {
+                prop_assert_eq!(found, expected);
+            }
+        }
+
         #[test]
         fn a_name_makes_a_valid_handle(name in "\\PC{0,300}") {
             prop_assert!(is_handle(&handle_from(&name)), "{:?}", handle_from(&name));

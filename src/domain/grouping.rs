@@ -100,6 +100,7 @@ mod tests {
         let product = Product {
             id: "prod-1".parse().unwrap(),
             content: content("a", "A", 500),
+            former_handles: vec![],
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
         };

@@ -370,7 +370,8 @@ fn shopifys_own_files_import_whole() {
 
 fn product(content: ProductContent) -> Product {
     let now = Timestamp::from_millis(1_700_000_000_000);
-    Product { id: ProductId::new(now, [7; 10]), content, created_at: now, updated_at: now }
+    let id = ProductId::new(now, [7; 10]);
+    Product { id, content, former_handles: vec![], created_at: now, updated_at: now }
 }
 
 fn export(products: &[ImportedProduct]) -> Vec<u8> {

@@ -10,7 +10,7 @@ pub(super) fn product(number: usize, change: impl FnOnce(&mut ProductContent)) -
     let mut content = content(&format!("p-{number}"), &format!("SKU-{number}"), 1_000);
     change(&mut content);
     let at = Timestamp::from_millis(number as i64);
-    Product { id: id(number), content, created_at: at, updated_at: at }
+    Product { id: id(number), content, former_handles: vec![], created_at: at, updated_at: at }
 }
 
 pub(super) fn id(number: usize) -> crate::domain::ProductId {

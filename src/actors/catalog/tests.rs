@@ -239,6 +239,41 @@ async fn a_handle_and_a_sku_belong_to_one_product() {
 }
 
 #[tokio::test]
+async fn a_handle_that_was_left_leads_to_what_had_it_last_until_it_is_taken_again() {
+    let shop = TestShop::open().await;
+    let moved = |handle: &str| {
+        let (catalog, store) = (shop.reads.catalog.load(), shop.store.clone());
+        let started = Reads::load(store, &shop.vault()).unwrap();
+        assert_eq!(catalog.moved(handle), started.catalog.load().moved(handle));
+        catalog.moved(handle)
+    };
+    let first = shop.create(content("kettle", "K-1", 500)).await.unwrap().product.id.clone();
+    let second = shop.create(content("cup", "C-1", 500)).await.unwrap().product.id.clone();
+    assert_eq!((moved("kettle"), moved("nothing")), (None, None));
+    shop.update(&first, None, content("pot", "K-1", 1)).await.unwrap();
+    shop.update(&first, None, content("tea-pot", "K-1", 1)).await.unwrap();
+    assert_eq!(moved("kettle").as_deref(), Some("tea-pot"));
+    assert_eq!((moved("pot").as_deref(), moved("tea-pot")), (Some("tea-pot"), None));
+    // Taken by another, and then left by it as well.
+    shop.update(&second, None, content("kettle", "C-1", 1)).await.unwrap();
+    assert_eq!(moved("kettle"), None);
+    shop.clock.set(Timestamp::from_millis(NOON.as_millis() + 1_000));
+    shop.update(&second, None, content("beaker", "C-1", 1)).await.unwrap();
+    assert_eq!(moved("kettle").as_deref(), Some("beaker"));
+    // A change of something else does not make the first its last owner.
+    shop.clock.set(Timestamp::from_millis(NOON.as_millis() + 2_000));
+    shop.update(&first, None, content("tea-pot", "K-1", 2)).await.unwrap();
+    assert_eq!(moved("kettle").as_deref(), Some("beaker"));
+    // What shoppers do not see is not shown to them by another name; the one before is.
+    rejected(shop.catalog.archive_product(second, None).await).unwrap();
+    assert_eq!(moved("kettle").as_deref(), Some("tea-pot"));
+    assert_eq!(moved("cup"), None);
+    shop.update(&first, None, content("kettle", "K-1", 2)).await.unwrap();
+    assert_eq!(moved("kettle"), None);
+    shop.agrees_with_its_store();
+}
+
+#[tokio::test]
 async fn names_that_are_made_are_numbered_until_they_are_free() {
     let shop = TestShop::open().await;
     let made = async || {

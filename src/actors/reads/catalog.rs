@@ -10,7 +10,7 @@ use super::shelf::{self, Page, ProductFilter, Shelf, Sort};
 use crate::domain::cart::Offer;
 use crate::domain::catalog::Product;
 use crate::domain::grouping::{Category, Collection, Members};
-use crate::domain::{Money, ProductId, Sku};
+use crate::domain::{Money, ProductId, Sku, Timestamp};
 use arc_swap::ArcSwap;
 use imbl::OrdMap;
 use std::ops::Deref;
@@ -64,6 +64,8 @@ pub struct CategoryNode {
 pub struct Catalog {
     products: Names<ProductId, Arc<Listed>>,
     handles: Names<Arc<str>, Arc<Listed>>,
+    /// Who had a handle before, and until when: in order of that.
+    former: Names<Arc<str>, Arc<[(Timestamp, ProductId)]>>,
     /// The product and which of its variants it is.
     skus: Names<Sku, (Arc<Listed>, u32)>,
     public: Shelf,
@@ -116,6 +118,19 @@ impl Catalog {
 
     pub fn by_handle(&self, handle: &str) -> Option<&Arc<Listed>> {
         self.handles.get(handle)
+    }
+
+    /// The handle under which shoppers find today what had this one before: of several products, the
+    /// one that had it last. `None` where a product has it now.
+    ///
+    /// Handles of categories and collections never change, so nothing of them moves.
+    pub fn moved(&self, handle: &str) -> Option<String> {
+        if self.handles.get(handle).is_some() {
+            return None;
+        }
+        let had = self.former.get(handle)?.iter().rev();
+        let mut public = had.filter_map(|(_, id)| self.product(id)).filter(|own| own.is_public());
+        public.next().map(|listed| listed.product().content.handle)
     }
 
     /// How many products there are, whether public or not.
@@ -261,6 +276,13 @@ impl Catalog {
     fn name(&mut self, listed: &Arc<Listed>, labels: &Labels) {
         self.products.insert(listed.id.clone(), Arc::clone(listed));
         self.handles.insert(Arc::clone(&labels.handle), Arc::clone(listed));
+        for (handle, left_at) in &labels.former {
+            let had = self.former.get(handle).map_or(&[][..], |had| &had[..]);
+            let own = (*left_at, listed.id.clone());
+            let place = had.partition_point(|other| *other < own);
+            let had = [&had[..place], &[own], &had[place..]].concat();
+            self.former.insert(Arc::clone(handle), had.into());
+        }
         for (place, variant) in listed.variants.iter().enumerate() {
             self.skus.insert(variant.sku.clone(), (Arc::clone(listed), place as u32));
         }
@@ -276,6 +298,14 @@ impl Catalog {
         let labels = Labels::of(&listed.product());
         if self.handles.get(&labels.handle).is_some_and(|owner| owner.id == *id) {
             self.handles.remove(&labels.handle);
+        }
+        for (handle, _) in &labels.former {
+            let had = self.former.remove(handle);
+            let others: Vec<_> =
+                had.iter().flat_map(|had| had.iter()).filter(|(_, own)| own != id).cloned().collect();
+            if !others.is_empty() {
+                self.former.insert(Arc::clone(handle), others.into());
+            }
         }
         for variant in &listed.variants {
             if self.skus.get(&variant.sku).is_some_and(|(owner, _)| owner.id == *id) {

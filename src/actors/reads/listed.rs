@@ -40,6 +40,8 @@ pub struct Priced {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Labels {
     pub handle: Arc<str>,
+    /// Handles that it had before, each with the time when it left it.
+    pub former: Vec<(Arc<str>, Timestamp)>,
     pub groups: Vec<Group>,
 }
 
@@ -75,7 +77,7 @@ impl Listed {
         record: Box<[u8]>,
         own: impl Fn(&Sku) -> Sku,
     ) -> Listed {
-        let Product { id, content, created_at, updated_at } = product;
+        let Product { id, content, created_at, updated_at, .. } = product;
         let variants = content.variants.iter();
         Listed {
             id: id.clone(),
@@ -132,7 +134,12 @@ impl Labels {
         let brand = named(&content.brand).map(Group::Brand);
         let tags = content.tags.iter().map(|tag| Group::Tag(fold(tag)));
         let groups = category.into_iter().chain(brand).chain(tags).collect();
-        Labels { handle: content.handle.as_str().into(), groups }
+        let former = product.former_handles.iter();
+        Labels {
+            handle: content.handle.as_str().into(),
+            former: former.map(|own| (own.handle.as_str().into(), own.left_at)).collect(),
+            groups,
+        }
     }
 }
 

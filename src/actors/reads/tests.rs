@@ -75,7 +75,7 @@ fn product(n: u8, sketch: &Sketch) -> Product {
     content.status =
         [ProductStatus::Active, ProductStatus::Draft, ProductStatus::Active][sketch.status];
     let (created_at, updated_at) = (at(sketch.created), at(sketch.updated));
-    Product { id: product_id(n), content, created_at, updated_at }
+    Product { id: product_id(n), content, former_handles: vec![], created_at, updated_at }
 }
 
 fn level(n: u8) -> Level {
@@ -414,9 +414,10 @@ fn picture(reads: &Reads) -> String {
     let tree = format!("{:?}", catalog.category_tree());
     let orders = reads.orders.list(&OrderFilter::default(), ALL);
     let levels = reads.levels.page(ALL);
+    let moved = catalog.moved("x");
     let (public, highest) = (ids(&public.1), reads.orders.highest_number());
     format!(
-        "{products:#?} {categories:?} {collections:?} {public:?} {tree} {orders:?} {levels:?} {highest:?} {:?}",
+        "{products:#?} {categories:?} {collections:?} {public:?} {moved:?} {tree} {orders:?} {levels:?} {highest:?} {:?}",
         *reads.last_seq().borrow()
     )
 }

@@ -3,7 +3,7 @@
 use super::value::{CurrencyV1, MoneyV1, TimeV1, each, owned_pairs, owned_texts, pairs, texts};
 use crate::domain::Money;
 use crate::domain::catalog::{
-    Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
+    FormerHandle, Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
 };
 use crate::storage::codec::{Stored, ValueError};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ pub struct ProductV1<'a> {
     content: ProductContentV1<'a>,
     created_at: TimeV1,
     updated_at: TimeV1,
+    /// Each with the time when it was left.
+    #[serde(borrow)]
+    former_handles: Vec<(&'a str, TimeV1)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -112,6 +115,11 @@ impl<'a> From<&'a Product> for ProductV1<'a> {
             content: (&product.content).into(),
             created_at: product.created_at.into(),
             updated_at: product.updated_at.into(),
+            former_handles: product
+                .former_handles
+                .iter()
+                .map(|former| (former.handle.as_str(), former.left_at.into()))
+                .collect(),
         }
     }
 }
@@ -123,6 +131,14 @@ impl TryFrom<ProductV1<'_>> for Product {
         Ok(Product {
             id: stored.id.parse()?,
             content: stored.content.try_into()?,
+            former_handles: stored
+                .former_handles
+                .into_iter()
+                .map(|(handle, left_at)| FormerHandle {
+                    handle: handle.to_owned(),
+                    left_at: left_at.into(),
+                })
+                .collect(),
             created_at: stored.created_at.into(),
             updated_at: stored.updated_at.into(),
         })

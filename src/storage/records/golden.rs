@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
-    Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
+    FormerHandle, Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
 };
 use crate::domain::customer::{Account, Customer, CustomerEvent};
 use crate::domain::event::Fact;
@@ -242,7 +242,9 @@ fn content() -> ProductContent {
 
 fn product(status: ProductStatus) -> Product {
     let content = ProductContent { status, ..content() };
-    Product { id: product_id(), content, created_at: NOON, updated_at: LATER }
+    let former = FormerHandle { handle: "kettle".into(), left_at: NOON };
+    let former_handles = if status == ProductStatus::Draft { vec![] } else { vec![former] };
+    Product { id: product_id(), content, former_handles, created_at: NOON, updated_at: LATER }
 }
 
 fn category() -> Category {

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
-    Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
+    FormerHandle, Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus,
+    Variant,
 };
 use crate::domain::customer::{Account, Customer, CustomerEvent};
 use crate::domain::event::Fact;
@@ -447,11 +448,16 @@ prop_compose! {
     pub(super) fn products()(
         id in product_ids(),
         content in contents(),
+        former_handles in vec(former_handles(), 0..3),
         created_at in times(),
         updated_at in times(),
     ) -> Product {
-        Product { id, content, created_at, updated_at }
+        Product { id, content, former_handles, created_at, updated_at }
     }
+}
+
+fn former_handles() -> impl Strategy<Value = FormerHandle> {
+    (texts(), times()).prop_map(|(handle, left_at)| FormerHandle { handle, left_at })
 }
 
 fn product_events() -> impl Strategy<Value = ProductEvent> {

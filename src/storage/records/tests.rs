@@ -226,7 +226,7 @@ fn a_product_without_variants_is_refused() {
     let handle_to_brand = [0; 5];
     let lists_status_options_variants = [0; 6];
     let bytes =
-        [&[1, 6][..], b"prod-1", &handle_to_brand, &lists_status_options_variants, b"USD", &[0, 0]];
+        [&[1, 6][..], b"prod-1", &handle_to_brand, &lists_status_options_variants, b"USD", &[0; 3]];
     let refused = Product::from_bytes(&bytes.concat());
     assert!(matches!(refused, Err(CodecError::Value { .. })), "{refused:?}");
 }

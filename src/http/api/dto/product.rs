@@ -899,6 +899,7 @@ mod tests {
         let product = Product {
             id: "prod-1".parse().unwrap(),
             content: create(&body).unwrap().content,
+            former_handles: vec![],
             created_at: Timestamp::from_millis(0),
             updated_at: Timestamp::from_millis(1),
         };
