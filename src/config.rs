@@ -5,9 +5,11 @@
 
 mod backup;
 mod mail;
+mod storefront;
 
 pub use backup::{Archive, Backup};
 pub use mail::{Mail, MailWay, SmtpServer, SmtpTls};
+pub use storefront::Storefront;
 
 use crate::actors::accounts::{SessionLife, SessionSettings};
 use crate::actors::env::Settings;
@@ -55,8 +57,8 @@ pub struct Config {
     /// The address under which the shop is reached from outside; links are made of it, never of a
     /// request's `Host`. Default: `http://` and the listening address.
     pub public_url: Option<String>,
-    /// What the shop is called in mails; default: the host of the public URL.
-    pub name: Option<String>,
+    /// What the pages are made with until the merchant saves something else.
+    pub shop: Storefront,
     /// ISO 4217; default `USD`.
     pub currency: String,
     pub tax: Tax,
@@ -308,7 +310,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             public_url: None,
-            name: None,
+            shop: Storefront::default(),
             currency: "USD".into(),
             tax: Tax::default(),
             shipping: Shipping::default(),
@@ -432,6 +434,7 @@ impl Config {
             provider_retry: Span::millis(self.payments.retry_ms.into()),
             entity_bytes: self.memory.entities_mb << 20,
             sessions: self.sessions.lives()?,
+            shop: self.shop.settings()?,
         })
     }
 
@@ -706,6 +709,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_the_shop_is_read() {
+        let text = "
+            [shop]
+            name = 'Kettles'
+            accent = '#FFD400'
+            announcement = 'Free delivery'
+            numbers = '1.234,56'
+            currency_position = 'after'
+            dates = '26.10.2026'
+        ";
+        let shop = settings(text).unwrap().shop;
+        assert_eq!((shop.name.as_str(), shop.accent.to_string()), ("Kettles", "#ffd400".into()));
+        assert_eq!(shop.announced().unwrap().text, "Free delivery");
+        assert_eq!(shop.footer_links.len(), 5);
+        let price = Money::from_minor(123_456, Currency::EUR);
+        assert_eq!(shop.formats.price(price), "1.234,56\u{a0}€");
+    }
+
+    #[test]
     fn rates_are_read_exactly() {
         let text = "
             currency = 'EUR'
@@ -730,6 +752,15 @@ mod tests {
             ("curency = 'USD'", "curency"),
             ("currency = 'usd'", "currency"),
             ("[sessions]\nstaff_hours = 0", "sessions.staff_hours"),
+            ("[shop]\naccent = 'red'", "shop.accent"),
+            ("[shop]\nname = ''", "shop.name"),
+            ("[shop]\nlanguage = 'English'", "shop.language"),
+            ("[shop]\nannouncement = 'Hello'\nannouncement_link = 'x'", "shop.announcement_link"),
+            ("[shop]\nfeatured_collections = ['a', 'A B']", "shop.featured_collections[1]"),
+            (
+                "[shop]\nfooter_links = [{ label = 'Terms', address = 'javascript:x' }]",
+                "shop.footer_links[0].address",
+            ),
             ("[backup]\nkeep_last = 0", "backup.keep_last"),
             ("[archive]\nevery_seconds = 0", "archive.every_seconds"),
             ("[tax]\nrates = [{ country = 'DE', percent = '19,5' }]", "tax.rates[0].percent"),

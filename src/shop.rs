@@ -18,6 +18,7 @@ use crate::actors::jobs::janitor::janitor_service;
 use crate::actors::jobs::keeper::keeper_service;
 use crate::actors::jobs::sweeper::{SweeperHandle, sweeper_service};
 use crate::actors::keys::Keys;
+use crate::actors::merchant::{MerchantDesk, merchant_service};
 use crate::actors::order::{CheckoutRefusal, OrderView};
 use crate::actors::pools::{Blocking, PoolError, PoolSizes, Pools};
 use crate::actors::reads::Reads;
@@ -92,6 +93,7 @@ pub struct Shop {
     pub throttle: Throttle,
     pub search: Arc<SearchCell>,
     pub catalog: CatalogDesk,
+    pub merchant: MerchantDesk,
     pub imports: Imports,
     pub sweeper: SweeperHandle,
     /// Where mails leave the shop, if they do.
@@ -129,7 +131,8 @@ impl Shop {
         let cores = available_parallelism().map_or(2, usize::from);
         let (own, now) = (Arc::clone(&store), clock.now());
         let keys = thread::spawn(move || Keys::load(own, now));
-        let reads = Arc::new(Reads::load(Arc::clone(&store), &vault)?);
+        let reads =
+            Arc::new(Reads::load(Arc::clone(&store), &vault)?.with_defaults(settings.shop.clone()));
         let keys = keys.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         #[cfg(debug_assertions)]
         crate::failpoints::pass("models-loaded");
@@ -168,7 +171,7 @@ impl Shop {
         let (own_env, own_reads, own_keys) = (Arc::clone(&env), Arc::clone(&reads), keys.clone());
         let own_vault = vault.clone();
         let own_backups = backups.clone();
-        let (engine, (sweeper, catalog, imports, (mails, mail_gauge))) =
+        let (engine, (sweeper, catalog, merchant, imports, (mails, mail_gauge))) =
             Engine::start(engine_parts, |committer, directory| {
                 let ids = own_env.ids.clone();
                 let desk = Desk::new(directory.clone(), ids.clone());
@@ -191,6 +194,7 @@ impl Shop {
                     })
                 });
                 let (catalog, owning) = catalog_service(parts.clone());
+                let (merchant, saying) = merchant_service(parts.clone());
                 let imports = Imports::new(catalog.clone(), desk, &parts);
                 let (sweeper, sweeping) =
                     sweeper_service(Arc::clone(&store), directory.clone(), Arc::clone(&clock));
@@ -201,14 +205,14 @@ impl Shop {
                 });
                 let keeping: Vec<Service> = keeping.collect();
                 let accounts = accounts.service(committer);
-                let mut services = vec![indexing, sweeping, tidying, owning, accounts];
+                let mut services = vec![indexing, sweeping, tidying, owning, saying, accounts];
                 services.extend(keeping);
                 let (mails, mail_gauge, posting) = match posting {
                     Some((mails, gauge, posting)) => (Some(mails), gauge, Some(posting)),
                     None => (None, MailGauge::default(), None),
                 };
                 services.extend(posting);
-                ((sweeper, catalog, imports, (mails, mail_gauge)), services)
+                ((sweeper, catalog, merchant, imports, (mails, mail_gauge)), services)
             })
             .await?;
         let recovered = recover(&*store, &engine.directory, owed, checkout_answer, &vault).await?;
@@ -224,6 +228,7 @@ impl Shop {
             throttle,
             search,
             catalog,
+            merchant,
             imports,
             sweeper,
             mails,

@@ -21,6 +21,7 @@ use mercat::domain::catalog::{Product, ProductContent, ProductEvent, ProductStat
 use mercat::domain::event::{EntityKey, Fact};
 use mercat::domain::order::Attempt;
 use mercat::domain::pricing::PriceRules;
+use mercat::domain::settings::ShopSettings;
 use mercat::domain::shipping::{ShippingRate, ShippingTable, ShippingZone};
 use mercat::domain::stock::{Change, Movement, StockEvent};
 use mercat::domain::tax::{Prices, Rate, TaxRate, TaxTable};
@@ -198,6 +199,7 @@ impl Shop {
             provider_retry: Span::seconds(1),
             entity_bytes: 4 << 30,
             sessions: SessionSettings::default(),
+            shop: ShopSettings::default(),
         };
         let env = Env {
             settings,

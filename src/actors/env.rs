@@ -7,6 +7,7 @@ use super::order::{CheckoutRefusal, OrderView};
 use super::reads::CatalogCell;
 use crate::domain::Span;
 use crate::domain::pricing::PriceRules;
+use crate::domain::settings::ShopSettings;
 use crate::domain::{Currency, Timestamp};
 use crate::payments::{CaptureMode, Providers};
 use crate::secrets::Vault;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub entity_bytes: usize,
     /// How long the sessions of browsers live.
     pub sessions: SessionSettings,
+    /// What the pages are made with until the merchant saves something else.
+    pub shop: ShopSettings,
 }
 
 /// Shared by all shards; nothing in it blocks.

@@ -23,6 +23,7 @@ pub mod catalog;
 mod supervisor;
 pub mod engine;
 pub mod keys;
+pub mod merchant;
 pub mod turn;
 pub mod accounts;
 mod password;

@@ -48,7 +48,8 @@ fn lives_in_a_shard(key: &EntityKey) -> bool {
         | EntityKey::Collection(_)
         | EntityKey::Staff(_)
         | EntityKey::Customer(_)
-        | EntityKey::Mail(_) => false,
+        | EntityKey::Mail(_)
+        | EntityKey::Settings => false,
     }
 }
 

@@ -5,6 +5,7 @@ use super::first_start::make_data_file;
 use crate::actors::clock::{Clock, SystemClock};
 use crate::backup::{BackupDesk, BackupError, advice, desk::switch_archive};
 use crate::config::{Config, MailWay};
+use crate::domain::settings::LONGEST_NAME;
 use crate::http::api::checkout_render;
 use crate::http::list::PublicUrl;
 use crate::media::{Folder, MediaStore};
@@ -113,9 +114,12 @@ pub(super) async fn open_at(
     clock: Arc<dyn Clock>,
     mails: Mails,
 ) -> anyhow::Result<House> {
-    let settings = config.settings()?;
+    let mut settings = config.settings()?;
     let public_url = config.public_url.clone().unwrap_or_else(|| fallback_url.to_owned());
     let public_url: PublicUrl = public_url.parse().context("setting public_url")?;
+    if config.shop.name.is_none() {
+        settings.shop.name = public_url.host().chars().take(LONGEST_NAME).collect();
+    }
     super::backup::refuse_backup(folder)?;
     let plan = config.keeping()?;
     let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
@@ -151,7 +155,7 @@ pub(super) async fn open_at(
     let media = Folder::open(&folder.join("media")).context("the folder of pictures")?;
     keep_names(folder, &missing).context("the data folder cannot be written to the disk")?;
     let post = match mails {
-        Mails::Send => post(&config, &public_url)?,
+        Mails::Send => post(&config, &settings.shop.name, &public_url)?,
         Mails::Leave => None,
     };
     let parts = ShopParts {
@@ -200,16 +204,14 @@ fn keep_names(folder: &Path, missing: &[&Path]) -> io::Result<()> {
 }
 
 /// How mails leave the shop, if they do.
-fn post(config: &Config, public_url: &PublicUrl) -> anyhow::Result<Option<Post>> {
-    let host = public_url.host();
-    let shop = config.name.clone().unwrap_or_else(|| host.to_owned());
-    let Some(way) = config.mail.way(&shop, host)? else { return Ok(None) };
+fn post(config: &Config, shop: &str, public_url: &PublicUrl) -> anyhow::Result<Option<Post>> {
+    let Some(way) = config.mail.way(shop, public_url.host())? else { return Ok(None) };
     let notifier: Arc<dyn Notifier> = match way {
         MailWay::Smtp(settings) => Arc::new(Smtp::new(settings).context("setting mail.smtp")?),
         MailWay::Folder { path, sender } => {
             Arc::new(MailFolder::open(&path, sender).context("setting mail.folder")?)
         }
     };
-    let letterhead = Letterhead { shop, public_url: public_url.to_string() };
+    let letterhead = Letterhead { shop: shop.to_owned(), public_url: public_url.to_string() };
     Ok(Some(Post { notifier, letterhead }))
 }

@@ -8,6 +8,7 @@ use super::ids::{CartId, CustomerId, MailId, OrderId, ProductId, Seq, Sku, Staff
 use super::mail::MailEvent;
 use super::order::OrderEvent;
 use super::payment::PaymentEvent;
+use super::settings::SettingsEvent;
 use super::staff::StaffEvent;
 use super::stock::{Movement, StockEvent};
 use super::time::Timestamp;
@@ -24,6 +25,8 @@ pub enum EntityKey {
     Category(String),
     /// By handle.
     Collection(String),
+    /// There is one.
+    Settings,
     Staff(StaffId),
     Customer(CustomerId),
     Mail(MailId),
@@ -40,6 +43,7 @@ pub enum Fact {
     Staff(StaffId, StaffEvent),
     Customer(CustomerId, CustomerEvent),
     Mail(MailId, MailEvent),
+    Settings(SettingsEvent),
 }
 
 /// A fact in the log, with the stock movements that were booked with it.
@@ -73,6 +77,7 @@ impl Fact {
             Fact::Staff(id, _) => EntityKey::Staff(*id),
             Fact::Customer(id, _) => EntityKey::Customer(*id),
             Fact::Mail(id, _) => EntityKey::Mail(*id),
+            Fact::Settings(_) => EntityKey::Settings,
         }
     }
 
@@ -132,6 +137,7 @@ impl Fact {
             Fact::Mail(_, MailEvent::Wanted { .. }) => "mail.wanted",
             Fact::Mail(_, MailEvent::Sent { .. }) => "mail.sent",
             Fact::Mail(_, MailEvent::GivenUp { .. }) => "mail.given_up",
+            Fact::Settings(SettingsEvent::Updated { .. }) => "settings.updated",
         }
     }
 }
@@ -171,6 +177,7 @@ impl fmt::Display for EntityKey {
             EntityKey::Staff(id) => write!(f, "staff {id}"),
             EntityKey::Customer(id) => write!(f, "customer {id}"),
             EntityKey::Mail(id) => write!(f, "mail {id}"),
+            EntityKey::Settings => f.write_str("settings"),
         }
     }
 }

@@ -8,8 +8,10 @@
 pub mod address;
 pub mod cart;
 pub mod catalog;
+pub mod color;
 pub mod customer;
 pub mod event;
+pub mod formats;
 pub mod guard;
 pub mod grouping;
 pub mod ids;
@@ -23,6 +25,7 @@ pub mod pricing;
 pub mod profile;
 pub mod recipient;
 pub mod sealed;
+pub mod settings;
 pub mod shipping;
 pub mod identity;
 pub mod staff;

@@ -42,6 +42,14 @@ impl Currency {
         self.0.code()
     }
 
+    /// Its symbol, such as `$` or `€`, which another currency may have as well; `None` where it has
+    /// none.
+    pub fn symbol(self) -> Option<String> {
+        let symbol = self.0.symbol().symbol;
+        // The sign for any currency.
+        (symbol != "¤").then_some(symbol)
+    }
+
     /// Digits after the decimal point: 2 for EUR, 0 for JPY, 3 for KWD. Units without minor units
     /// (gold, test codes) count whole. Source: ISO 4217, list one.
     pub fn exponent(self) -> u32 {

@@ -22,6 +22,7 @@ pub enum Permission {
     KeysWrite,
     AuditRead,
     UsersErase,
+    SettingsWrite,
 }
 
 struct Row {
@@ -44,7 +45,7 @@ const fn row(
     Row { permission, name, allows, roles }
 }
 
-const TABLE: [Row; 15] = [
+const TABLE: [Row; 16] = [
     row(Permission::ProductsRead, "products:read", "drafts, archived products, exports", BOTH),
     row(Permission::ProductsWrite, "products:write", "products, pictures, categories", BOTH),
     row(Permission::ImportsWrite, "imports:write", "imports of products", BOTH),
@@ -60,6 +61,12 @@ const TABLE: [Row; 15] = [
     row(Permission::KeysWrite, "keys:write", "API keys", ADMIN),
     row(Permission::AuditRead, "audit:read", "who changed what, from where", ADMIN),
     row(Permission::UsersErase, "users:erase", "erasing customers, for good", ADMIN),
+    row(
+        Permission::SettingsWrite,
+        "settings:write",
+        "the shop's name, looks and text pages",
+        ADMIN,
+    ),
 ];
 
 impl Permission {
@@ -136,7 +143,8 @@ mod tests {
                 Permission::StaffWrite,
                 Permission::KeysWrite,
                 Permission::AuditRead,
-                Permission::UsersErase
+                Permission::UsersErase,
+                Permission::SettingsWrite
             ]
         );
     }

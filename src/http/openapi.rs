@@ -21,6 +21,7 @@ use utoipa::openapi::{Components, OpenApi, Ref, RefOr, Server};
     ),
     tags(
         (name = "Catalog", description = "Products, categories, collections, search and imports."),
+        (name = "Storefront", description = "What the merchant says about the shop: settings and text pages."),
         (name = "Inventory", description = "Stock by SKU: levels, adjustments and the ledger."),
         (name = "Carts", description = "What is being picked. A cart's id is its guest's key."),
         (name = "Orders", description = "Checkout, orders and their money."),

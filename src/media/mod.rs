@@ -6,10 +6,12 @@
 mod folder;
 mod picture;
 mod samples;
+mod size;
 
 pub use folder::Folder;
 pub use picture::{MOST_PIXELS_A_SIDE, Picture, PictureError, PictureKind, renewed};
 pub use samples::{Sample, sample};
+pub use size::size;
 
 use sha2::{Digest, Sha256};
 use std::fmt;

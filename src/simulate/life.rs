@@ -25,6 +25,7 @@ use crate::actors::settle::Ticket;
 use crate::actors::shard::{ShardMessage, ShardParts, ShardState};
 use crate::domain::event::EntityKey;
 use crate::domain::pricing::PriceRules;
+use crate::domain::settings::ShopSettings;
 use crate::domain::shipping::{ShippingRate, ShippingTable, ShippingZone};
 use crate::domain::tax::{Prices, Rate, TaxRate, TaxTable};
 use crate::domain::{Currency, Money, Region, Span};
@@ -175,6 +176,7 @@ pub(super) fn settings(capture: CaptureMode, entity_bytes: usize) -> Settings {
         provider_retry: Span::seconds(1),
         entity_bytes,
         sessions: SessionSettings::default(),
+        shop: ShopSettings::default(),
     }
 }
 

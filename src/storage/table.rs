@@ -20,6 +20,8 @@ pub enum Table {
     Staff,
     Customers,
     Mails,
+    /// One row: what the merchant says about the shop.
+    Settings,
     /// `mail` → how it waits to be sent.
     MailsWaiting,
     /// `(order, SKU)` → units and deadline of a promise not yet kept.
@@ -55,7 +57,7 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 25] = [
+    pub const ALL: [Table; 26] = [
         Table::Carts,
         Table::Orders,
         Table::Skus,
@@ -65,6 +67,7 @@ impl Table {
         Table::Staff,
         Table::Customers,
         Table::Mails,
+        Table::Settings,
         Table::MailsWaiting,
         Table::Reservations,
         Table::Events,
@@ -95,6 +98,7 @@ impl Table {
             Table::Staff => "staff.v1",
             Table::Customers => "customers.v1",
             Table::Mails => "mails.v1",
+            Table::Settings => "settings.v1",
             Table::MailsWaiting => "mails_waiting.v1",
             Table::Reservations => "reservations.v1",
             Table::Events => "events.v1",
@@ -126,9 +130,13 @@ impl Table {
             EntityKey::Staff(_) => Table::Staff,
             EntityKey::Customer(_) => Table::Customers,
             EntityKey::Mail(_) => Table::Mails,
+            EntityKey::Settings => Table::Settings,
         }
     }
 }
+
+/// Where the one row of [`Table::Settings`] is.
+const SETTINGS_KEY: &[u8] = b"shop";
 
 /// Where the shop's ring of keys is in `meta`.
 pub const RING_KEY: &[u8] = b"keys";
@@ -144,6 +152,7 @@ pub fn row_key(key: &EntityKey) -> &[u8] {
         EntityKey::Staff(id) => id.as_bytes(),
         EntityKey::Customer(id) => id.as_bytes(),
         EntityKey::Mail(id) => id.as_bytes(),
+        EntityKey::Settings => SETTINGS_KEY,
     }
 }
 
@@ -160,6 +169,7 @@ pub fn entity_prefix(key: &EntityKey) -> Vec<u8> {
         EntityKey::Staff(_) => b't',
         EntityKey::Customer(_) => b'u',
         EntityKey::Mail(_) => b'm',
+        EntityKey::Settings => b'h',
     };
     let id = row_key(key);
     let mut bytes = Vec::with_capacity(id.len() + 10);
@@ -184,6 +194,7 @@ pub fn parse_entity_prefix(bytes: &[u8]) -> Option<EntityKey> {
         b't' => EntityKey::Staff(StaffId::from_bytes(id.try_into().ok()?)),
         b'u' => EntityKey::Customer(CustomerId::from_bytes(id.try_into().ok()?)),
         b'm' => EntityKey::Mail(MailId::from_bytes(id.try_into().ok()?)),
+        b'h' if id == SETTINGS_KEY => EntityKey::Settings,
         _ => return None,
     })
 }

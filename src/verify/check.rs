@@ -201,7 +201,8 @@ fn name(entity: &EntityKey) -> String {
         | EntityKey::Collection(_)
         | EntityKey::Staff(_)
         | EntityKey::Customer(_)
-        | EntityKey::Mail(_) => entity.to_string(),
+        | EntityKey::Mail(_)
+        | EntityKey::Settings => entity.to_string(),
     }
 }
 

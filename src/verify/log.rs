@@ -105,7 +105,8 @@ pub(super) fn check_histories(check: &mut Check<'_>) -> Result<(), CheckError> {
             | EntityKey::Collection(_)
             | EntityKey::Staff(_)
             | EntityKey::Customer(_)
-            | EntityKey::Mail(_) => Invariant::I6,
+            | EntityKey::Mail(_)
+            | EntityKey::Settings => Invariant::I6,
         };
         let events = check.snapshot.count_events_of(&entity)?;
         let detail = format!("{events} events are about it, but it has no row");
@@ -167,7 +168,8 @@ fn check_movements(check: &mut Check<'_>, seq: Seq, logged: &LoggedFact) {
         | Fact::Grouping(_)
         | Fact::Staff(..)
         | Fact::Customer(..)
-        | Fact::Mail(..) => logged.movements.is_empty(),
+        | Fact::Mail(..)
+        | Fact::Settings(_) => logged.movements.is_empty(),
     };
     if !fits {
         let detail = format!(

@@ -165,6 +165,7 @@ pub fn verify(
     stock::check_levels(&mut check, reserved)?;
     replay::check_products(&mut check)?;
     replay::check_groupings(&mut check)?;
+    replay::check_settings(&mut check)?;
     accounts::check_staff(&mut check)?;
     accounts::check_customers(&mut check)?;
     accounts::check_mails(&mut check)?;

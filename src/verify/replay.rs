@@ -8,7 +8,9 @@ use crate::domain::catalog::Product;
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::grouping::{Category, Collection, GroupingEvent};
 use crate::domain::order::Order;
+use crate::domain::settings::SavedSettings;
 use crate::domain::{CartId, ProductId};
+use crate::storage::table::row_key;
 use crate::storage::{StoreError, Table};
 use std::fmt::Debug;
 
@@ -151,6 +153,23 @@ pub(super) fn check_groupings(check: &mut Check<'_>) -> Result<(), CheckError> {
                 _ => collection,
             })?;
             compare(check, Invariant::I6, key, (version, &collection), replayed);
+            Ok(())
+        },
+    )
+}
+
+pub(super) fn check_settings(check: &mut Check<'_>) -> Result<(), CheckError> {
+    check.entities(
+        Table::Settings,
+        "settings",
+        Invariant::I6,
+        |key| (key == row_key(&EntityKey::Settings)).then_some(EntityKey::Settings),
+        |check, key, version, settings: SavedSettings| {
+            let replayed = replay(check, key, |settings, fact| match fact {
+                Fact::Settings(event) => Some(SavedSettings::apply(event)),
+                _ => settings,
+            })?;
+            compare(check, Invariant::I6, key, (version, &settings), replayed);
             Ok(())
         },
     )

@@ -33,6 +33,7 @@ mod real_oidc;
 mod own;
 mod people;
 mod search;
+mod settings;
 mod raw;
 mod retries;
 mod staff;

@@ -58,6 +58,7 @@ impl Walk<'_> {
     async fn catalog(&mut self) {
         self.groups().await;
         self.products().await;
+        self.says().await;
         self.files().await;
         self.finds().await;
     }
@@ -132,6 +133,20 @@ impl Walk<'_> {
         self.step(&format!("DELETE {handle}"), shop.delete(&gifts).staff(), 204).await;
         let other = old_lamp(shop).await;
         self.step(&format!("DELETE {one}"), shop.delete(&other).staff(), 204).await;
+    }
+
+    /// What the merchant says.
+    async fn says(&mut self) {
+        let shop = self.shop;
+        let put = |body: Value| shop.put("/v1/settings").staff().json(body);
+        self.step("GET /v1/settings", shop.get("/v1/settings"), 200).await;
+        let change = json!({ "name": "Lamps", "accent": "#0e5a46", "contactEmail": null,
+            "footerLinks": [{ "label": "Terms", "address": "/pages/terms" }],
+            "formats": { "language": "en", "numbers": "1,234.56" } });
+        let saved = self.step("PUT /v1/settings", put(change), 200).await;
+        let known = shop.get("/v1/settings").header("if-none-match", saved.etag());
+        self.step("GET /v1/settings", known, 304).await;
+        self.step("PUT /v1/settings", put(json!({ "accent": "green" })), 422).await;
     }
 
     /// Products as files.

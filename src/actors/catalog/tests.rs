@@ -14,6 +14,7 @@ use crate::domain::grouping::{Members, Rule};
 use crate::domain::money::Currency;
 use crate::domain::order::Attempt;
 use crate::domain::pricing::tests::rules;
+use crate::domain::settings::ShopSettings;
 use crate::domain::stock::StockCommand;
 use crate::domain::tax::Prices;
 use crate::domain::{ImportId, Seq, Sku, Span, Timestamp};
@@ -63,6 +64,7 @@ impl TestShop {
             provider_retry: Span::seconds(1),
             entity_bytes: 64 << 20,
             sessions: SessionSettings::default(),
+            shop: ShopSettings::default(),
         };
         let env = Env {
             settings,

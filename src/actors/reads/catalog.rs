@@ -301,8 +301,12 @@ impl Catalog {
         }
         for (handle, _) in &labels.former {
             let had = self.former.remove(handle);
-            let others: Vec<_> =
-                had.iter().flat_map(|had| had.iter()).filter(|(_, own)| own != id).cloned().collect();
+            let others: Vec<_> = had
+                .iter()
+                .flat_map(|had| had.iter())
+                .filter(|(_, own)| own != id)
+                .cloned()
+                .collect();
             if !others.is_empty() {
                 self.former.insert(Arc::clone(handle), others.into());
             }

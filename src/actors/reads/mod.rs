@@ -12,6 +12,7 @@ mod catalog;
 mod full;
 mod levels;
 mod listed;
+mod merchant;
 mod moment;
 mod names;
 mod orders;
@@ -23,6 +24,7 @@ pub use audit::{Acts, AuditFilter};
 pub use catalog::{Catalog, CatalogCell, CategoryNode, Versioned};
 pub use levels::Levels;
 pub use listed::{Listed, Priced};
+pub use merchant::{Merchant, MerchantCell};
 pub use moment::Moment;
 pub use orders::{OrderFilter, OrderSummary, Orders};
 pub use shelf::{Direction, Page, ProductFilter, Sort, SortBy};
@@ -35,6 +37,7 @@ use crate::domain::catalog::Product;
 use crate::domain::event::{EntityKey, Event, Fact};
 use crate::domain::grouping::{Category, Collection};
 use crate::domain::order::Order;
+use crate::domain::settings::{SavedSettings, ShopSettings};
 use crate::domain::stock::Level;
 use crate::domain::{CartId, OrderId, Seq, Sku};
 use crate::secrets::{Vault, forgotten};
@@ -51,9 +54,10 @@ const CATCH_UP_STEP: usize = 1_000;
 /// All read models, and the store behind them.
 pub struct Reads {
     pub catalog: Arc<CatalogCell>,
+    pub merchant: MerchantCell,
     pub levels: Levels,
     pub orders: Orders,
-    /// Passes with every change of catalog and stock.
+    /// Passes with every change of catalog, stock and what the merchant says.
     pub moment: Moment,
     skus: Skus,
     store: Arc<dyn Store>,
@@ -67,6 +71,7 @@ enum Row {
     Collection(Collection),
     Order(Order),
     Level(Level),
+    Settings(SavedSettings),
 }
 
 /// What became of one entity's row: its version and content, or that it is gone.
@@ -78,6 +83,7 @@ impl Reads {
         let last_seq = store.snapshot()?.last_seq()?;
         let reads = Reads {
             catalog: Arc::default(),
+            merchant: MerchantCell::default(),
             levels: Levels::default(),
             orders: Orders::new(vault.clone()),
             moment: Moment::default(),
@@ -87,6 +93,7 @@ impl Reads {
         };
         // The levels first: theirs is the one copy of each SKU's text.
         reads.load_levels()?;
+        reads.load_merchant()?;
         thread::scope(|scope| {
             let orders = scope.spawn(|| reads.load_orders());
             reads.load_catalog()?;
@@ -127,6 +134,22 @@ impl Reads {
                 });
         });
         loaded
+    }
+
+    fn load_merchant(&self) -> Result<(), StoreError> {
+        let saved = self.store.snapshot()?.load(&EntityKey::Settings)?;
+        self.merchant.update(|merchant| {
+            if let Some((version, saved)) = saved {
+                merchant.put_settings(saved, version);
+            }
+        });
+        Ok(())
+    }
+
+    /// The same, with these settings of the shop until somebody saves any.
+    pub fn with_defaults(self, settings: ShopSettings) -> Reads {
+        self.merchant.update(|merchant| merchant.set_defaults(settings));
+        self
     }
 
     fn load_orders(&self) -> Result<(), StoreError> {
@@ -218,6 +241,7 @@ impl Reads {
     /// Changes the models, each of them once. Says whether shoppers are shown anything anew.
     fn apply(&self, changes: Vec<Change>) -> bool {
         let (mut listed, mut orders, mut levels) = (Vec::new(), Vec::new(), Vec::new());
+        let mut said = Vec::new();
         for (key, row) in changes {
             match (key, row) {
                 (EntityKey::Order(id), Some((version, Row::Order(order)))) => {
@@ -226,10 +250,20 @@ impl Reads {
                 (EntityKey::Sku(sku), Some((version, Row::Level(level)))) => {
                     levels.push((sku, version, level));
                 }
+                (EntityKey::Settings, row) => said.push(row),
                 other => listed.push(other),
             }
         }
-        let is_shown_anew = !levels.is_empty() || !listed.is_empty();
+        let is_shown_anew = !levels.is_empty() || !listed.is_empty() || !said.is_empty();
+        if !said.is_empty() {
+            self.merchant.update(|merchant| {
+                for row in said {
+                    if let Some((version, Row::Settings(saved))) = row {
+                        merchant.put_settings(saved, version);
+                    }
+                }
+            });
+        }
         if !levels.is_empty() {
             self.levels.book(levels);
         }
@@ -320,7 +354,8 @@ fn take_in(catalog: &mut Catalog, change: Change) {
             catalog.put_collection(collection, version);
         }
         (EntityKey::Collection(handle), None) => catalog.remove_collection(&handle),
-        // Carts, accounts and mails have no model; orders and levels have their own, and are never removed.
+        // Carts, accounts and mails have no model; orders, levels and settings have their own, and are
+        // never removed.
         (
             EntityKey::Product(_)
             | EntityKey::Category(_)
@@ -330,7 +365,8 @@ fn take_in(catalog: &mut Catalog, change: Change) {
             | EntityKey::Cart(_)
             | EntityKey::Staff(_)
             | EntityKey::Customer(_)
-            | EntityKey::Mail(_),
+            | EntityKey::Mail(_)
+            | EntityKey::Settings,
             _,
         ) => {}
     }
@@ -376,6 +412,7 @@ fn decode(key: &EntityKey, record: &[u8]) -> Result<Option<Row>, CodecError> {
         EntityKey::Collection(_) => Row::Collection(Collection::from_bytes(record)?),
         EntityKey::Order(_) => Row::Order(Order::from_bytes(record)?),
         EntityKey::Sku(_) => Row::Level(Level::from_bytes(record)?),
+        EntityKey::Settings => Row::Settings(SavedSettings::from_bytes(record)?),
         EntityKey::Cart(_) | EntityKey::Staff(_) | EntityKey::Customer(_) | EntityKey::Mail(_) => {
             return Ok(None);
         }
@@ -397,6 +434,7 @@ fn stored(snapshot: &dyn Snapshot, key: EntityKey) -> Result<Option<Change>, Sto
         EntityKey::Collection(_) => row(snapshot, &key, Row::Collection)?,
         EntityKey::Order(_) => row(snapshot, &key, Row::Order)?,
         EntityKey::Sku(_) => row(snapshot, &key, Row::Level)?,
+        EntityKey::Settings => row(snapshot, &key, Row::Settings)?,
         EntityKey::Cart(_) | EntityKey::Staff(_) | EntityKey::Customer(_) | EntityKey::Mail(_) => {
             return Ok(None);
         }

@@ -11,6 +11,7 @@ use crate::domain::order::tests::placed;
 use crate::domain::order::{CancelReason, Collected, OrderEvent, OrderStatus};
 use crate::domain::recipient::tests::contact;
 use crate::domain::recipient::{Contact, Recipient};
+use crate::domain::settings::SettingsEvent;
 use crate::domain::stock::{Change as StockChange, Movement, StockEvent};
 use crate::domain::{Money, PersonId, ProductId, Timestamp};
 use crate::secrets::{ShopKey, Vault};
@@ -415,9 +416,10 @@ fn picture(reads: &Reads) -> String {
     let orders = reads.orders.list(&OrderFilter::default(), ALL);
     let levels = reads.levels.page(ALL);
     let moved = catalog.moved("x");
+    let merchant = reads.merchant.load();
     let (public, highest) = (ids(&public.1), reads.orders.highest_number());
     format!(
-        "{products:#?} {categories:?} {collections:?} {public:?} {moved:?} {tree} {orders:?} {levels:?} {highest:?} {:?}",
+        "{products:#?} {categories:?} {collections:?} {public:?} {moved:?} {merchant:?} {tree} {orders:?} {levels:?} {highest:?} {:?}",
         *reads.last_seq().borrow()
     )
 }
@@ -476,11 +478,23 @@ fn category(name: &str, expected: u64) -> Batch {
     batch
 }
 
+fn settings(name: &str, expected: u64) -> Batch {
+    let settings = ShopSettings { name: name.into(), ..ShopSettings::default() };
+    let event = SettingsEvent::Updated { settings: Box::new(settings), at: NOON };
+    let mut batch = Batch::new();
+    batch.put(EntityKey::Settings, expected, &SavedSettings::apply(&event));
+    batch.fact(NOON, Fact::Settings(event), vec![]);
+    batch
+}
+
 #[test]
 fn a_settled_group_and_a_start_lead_to_the_same_state() {
     let shop = Shop::new();
     shop.take(vec![category("Kitchen", 0), write(1, 0, "Kettle"), receive(1, 5)]);
     shop.take(vec![place(1), write(2, 0, "Cup"), write(1, 1, "Large kettle")]);
+    shop.take(vec![settings("Kettles", 0)]);
+    shop.take(vec![settings("Lost race", 0), settings("Pots", 1)]);
+    assert_eq!(shop.reads.merchant.load().shop().name, "Pots");
     let mut gone = Batch::new();
     gone.remove(EntityKey::Category("kitchen".into()), 1);
     let event = GroupingEvent::CategoryDeleted { handle: "kitchen".into() };
@@ -518,11 +532,17 @@ fn a_commit_that_failed_and_is_there_all_the_same_is_taken_in() {
     let shop = Shop::new();
     shop.take(vec![write(1, 0, "Kettle"), receive(1, 5), category("Kitchen", 0)]);
     shop.store.inject([Fault::Kept]);
-    shop.take(vec![place(1), write(1, 1, "Kept"), receive(2, 7), category("Cooking", 1)]);
+    shop.take(vec![
+        place(1),
+        write(1, 1, "Kept"),
+        receive(2, 7),
+        category("Cooking", 1),
+        settings("Kettles", 0),
+    ]);
     assert_eq!(shop.names(), ["Kept"]);
     assert_eq!(shop.reads.levels.get(&sku(1)).reserved, 1);
     assert_eq!(shop.reads.levels.get(&sku(2)).on_hand, 7);
-    assert_eq!(shop.seq(), 7);
+    assert_eq!(shop.seq(), 8);
     assert_eq!(
         shop.picture(),
         picture(&Reads::load(shop.store.clone(), &vault(&shop.store)).unwrap())

@@ -39,6 +39,7 @@ use crate::domain::order::{
 };
 use crate::domain::payment::{PaymentAnswer, PaymentState};
 use crate::domain::pricing::tests::{rules, usd};
+use crate::domain::settings::ShopSettings;
 use crate::domain::stock::{Change, Level, Movement, StockCommand, StockEvent, StockRejection};
 use crate::domain::tax::Prices;
 use crate::domain::{
@@ -322,6 +323,7 @@ fn settings() -> Settings {
         provider_retry: Span::hours(1),
         entity_bytes: 64 << 20,
         sessions: SessionSettings::default(),
+        shop: ShopSettings::default(),
     }
 }
 
@@ -589,7 +591,8 @@ impl World {
                 | Fact::Grouping(_)
                 | Fact::Staff(..)
                 | Fact::Customer(..)
-                | Fact::Mail(..) => {}
+                | Fact::Mail(..)
+                | Fact::Settings(_) => {}
             }
         }
         assert_eq!(replayed, orders, "the log tells every order");

@@ -26,6 +26,7 @@ pub(super) struct Catalog {
 #[derive(Deserialize)]
 pub(super) struct About {
     pub name: String,
+    pub tagline: String,
     pub currency: String,
 }
 

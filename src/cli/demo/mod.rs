@@ -7,11 +7,12 @@
 mod catalog;
 mod past;
 
+use self::catalog::About;
 use super::house::{self, Mails};
 use super::serve::{Ending, bind, open_door};
 use crate::actors::clock::{Clock, SystemClock, TravelClock};
 use crate::actors::pools::Password;
-use crate::config::{Capture, Config, Payments, Rates, RatesRow, Tax, TaxRow};
+use crate::config::{Capture, Config, Payments, Rates, RatesRow, Storefront, Tax, TaxRow};
 use crate::domain::Span;
 use crate::domain::staff::Role;
 use anyhow::Context;
@@ -30,7 +31,7 @@ pub(super) async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     let catalog = catalog::read()?;
     let clock =
         Arc::new(TravelClock::at(SystemClock.now().minus(Span::days(catalog.oldest() + 1))));
-    let mut config = config(&catalog.shop.name, &catalog.shop.currency);
+    let mut config = config(&catalog.shop);
     config.rates.on = house::rate_limits(config.rates.on)?;
     let mails = folder.path().join("mail");
     config.mail.folder = Some(mails.clone());
@@ -82,16 +83,26 @@ fn hire(house: &house::House) -> JoinHandle<anyhow::Result<()>> {
     })
 }
 
+/// Collections on the front page.
+const FEATURED: [&str; 3] = ["winter-warmers", "coffee-corner", "one-night-out"];
+
 /// A shop in Oregon (which has no sales tax) that sends to places that have one.
-fn config(name: &str, currency: &str) -> Config {
+fn config(shop: &About) -> Config {
     let rate = |country: &str, region: Option<&str>, percent: &str| TaxRow {
         country: country.into(),
         region: region.map(Into::into),
         percent: percent.into(),
     };
     Config {
-        name: Some(name.to_owned()),
-        currency: currency.to_owned(),
+        shop: Storefront {
+            name: Some(shop.name.clone()),
+            tagline: shop.tagline.clone(),
+            announcement: Some("Free delivery on orders over $50".into()),
+            featured_collections: FEATURED.map(String::from).to_vec(),
+            contact_email: Some("hello@example.com".into()),
+            ..Storefront::default()
+        },
+        currency: shop.currency.clone(),
         tax: Tax {
             home_country: Some("US".into()),
             home_region: Some("OR".into()),

@@ -73,6 +73,9 @@ pub const ROWS: &[Row] = &[
     row("POST", "/v1/imports/products", May(P::ImportsWrite)),
     row("GET", "/v1/imports/{importId}", May(P::ImportsWrite)),
     row("GET", "/v1/exports/products.csv", May(P::ProductsRead)),
+    // What the merchant says about the shop.
+    row("GET", "/v1/settings", Public),
+    row("PUT", "/v1/settings", May(P::SettingsWrite)),
     // Stock.
     row("GET", "/v1/inventory", May(P::InventoryRead)),
     row("GET", "/v1/inventory/{sku}", May(P::InventoryRead)),

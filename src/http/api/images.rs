@@ -166,7 +166,7 @@ fn broken(error: MultipartError) -> ApiError {
     }
 }
 
-fn upload_problem(error: PicturesError) -> ApiError {
+pub(super) fn upload_problem(error: PicturesError) -> ApiError {
     match error {
         PicturesError::Picture(PictureError::WrongKind) => {
             ApiError::UnsupportedMediaType { expected: TAKEN }

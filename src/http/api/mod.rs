@@ -13,6 +13,7 @@ mod categories;
 mod collections;
 mod search;
 mod sessions;
+mod settings;
 mod imports;
 mod carts;
 mod events;
@@ -46,6 +47,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(categories::routes())
         .merge(collections::routes())
         .merge(search::routes())
+        .merge(settings::routes())
         .merge(imports::routes())
         .merge(inventory::routes())
         .merge(carts::routes())

@@ -3,7 +3,8 @@
 use super::value::{CurrencyV1, MoneyV1, TimeV1, each, owned_pairs, owned_texts, pairs, texts};
 use crate::domain::Money;
 use crate::domain::catalog::{
-    FormerHandle, Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
+    FormerHandle, Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus,
+    Variant,
 };
 use crate::storage::codec::{Stored, ValueError};
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,7 @@ use super::customer::CustomerEventV1;
 use super::grouping::GroupingEventV1;
 use super::mail::MailEventV1;
 use super::order::OrderEventV1;
+use super::settings::SettingsEventV1;
 use super::staff::StaffEventV1;
 use super::stock::{MovementV1, StockEventV1};
 use super::value::{TimeV1, each};
@@ -48,6 +49,7 @@ enum FactV1<'a> {
     Staff([u8; 16], #[serde(borrow)] StaffEventV1<'a>),
     Customer([u8; 16], #[serde(borrow)] CustomerEventV1<'a>),
     Mail([u8; 16], #[serde(borrow)] MailEventV1<'a>),
+    Settings(#[serde(borrow)] SettingsEventV1<'a>),
 }
 
 impl<'a> From<&'a LoggedFact> for LoggedFactV1<'a> {
@@ -83,6 +85,7 @@ impl<'a> From<&'a Fact> for FactV1<'a> {
             Fact::Staff(id, event) => FactV1::Staff(*id.as_bytes(), event.into()),
             Fact::Customer(id, event) => FactV1::Customer(*id.as_bytes(), event.into()),
             Fact::Mail(id, event) => FactV1::Mail(*id.as_bytes(), event.into()),
+            Fact::Settings(event) => FactV1::Settings(event.into()),
         }
     }
 }
@@ -100,6 +103,7 @@ impl TryFrom<FactV1<'_>> for Fact {
             FactV1::Staff(id, event) => Fact::Staff(StaffId::from_bytes(id), event.into()),
             FactV1::Customer(id, event) => Fact::Customer(CustomerId::from_bytes(id), event.into()),
             FactV1::Mail(id, event) => Fact::Mail(MailId::from_bytes(id), event.into()),
+            FactV1::Settings(event) => Fact::Settings(event.into()),
         })
     }
 }

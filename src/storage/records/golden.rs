@@ -11,10 +11,13 @@ use super::{
 };
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
 use crate::domain::catalog::{
-    FormerHandle, Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus, Variant,
+    FormerHandle, Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus,
+    Variant,
 };
+use crate::domain::color::Color;
 use crate::domain::customer::{Account, Customer, CustomerEvent};
 use crate::domain::event::Fact;
+use crate::domain::formats::{DateFormat, Formats, NumberFormat, SymbolPlace};
 use crate::domain::grouping::{Category, Collection, GroupingEvent, Members, Rule};
 use crate::domain::mail::{Addressee, GiveUp, Mail, MailEvent, MailKind, MailState};
 use crate::domain::order::{
@@ -26,6 +29,9 @@ use crate::domain::permission::{Permission, Permissions};
 use crate::domain::pricing::LineTotals;
 use crate::domain::profile::{AddressBook, Profile};
 use crate::domain::recipient::{Contact, Recipient};
+use crate::domain::settings::{
+    Announcement, FooterLink, Logo, SavedSettings, SettingsEvent, ShopSettings,
+};
 use crate::domain::shipping::ShippingOption;
 use crate::domain::staff::{Act, ApiKey, Invitation, Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
@@ -269,6 +275,29 @@ fn collection(members: Members) -> Collection {
     }
 }
 
+fn settings() -> ShopSettings {
+    ShopSettings {
+        name: "Kettles & Söhne".into(),
+        tagline: "Warm since 1902".into(),
+        logo: Some(Logo { path: "/media/a.png".into(), width: Some(640), height: None }),
+        accent: Color([0x0e, 0x5a, 0x46]),
+        announcement: Announcement {
+            text: "Free delivery".into(),
+            link: Some("/pages/returns".into()),
+            is_shown: true,
+        },
+        featured_collections: vec!["gifts".into()],
+        footer_links: vec![FooterLink { label: "Terms".into(), address: "/pages/terms".into() }],
+        contact_email: Some("a@b.example".into()),
+        formats: Formats {
+            language: "de".into(),
+            numbers: NumberFormat::PointComma,
+            symbol: SymbolPlace::After,
+            dates: DateFormat::DayMonthYearPoints,
+        },
+    }
+}
+
 fn rule() -> Rule {
     Rule {
         category: Some("Kitchen".into()),
@@ -295,6 +324,30 @@ fn carts_keep_their_bytes() {
         ("abandoned", Cart { status: CartStatus::Abandoned, lines: vec![], ..cart() }),
     ];
     check(1, include_str!("golden/cart.v1.hex"), &samples);
+}
+
+#[test]
+fn settings_keep_their_bytes() {
+    let saved = |settings| SavedSettings { settings, saved_at: NOON };
+    let rest = Formats {
+        language: "fr".into(),
+        numbers: NumberFormat::BlankComma,
+        symbol: SymbolPlace::Before,
+        dates: DateFormat::MonthDayYear,
+    };
+    let swiss = Formats {
+        numbers: NumberFormat::ApostrophePoint,
+        dates: DateFormat::DayMonthYear,
+        ..rest.clone()
+    };
+    let with = |formats| ShopSettings { formats, ..ShopSettings::default() };
+    let samples = [
+        ("full", saved(settings())),
+        ("bare", saved(ShopSettings::default())),
+        ("french", saved(with(rest))),
+        ("swiss", saved(with(swiss))),
+    ];
+    check(1, include_str!("golden/settings.v1.hex"), &samples);
 }
 
 #[test]
@@ -829,6 +882,10 @@ fn other_facts() -> Vec<(&'static str, Fact)> {
             }),
         ),
         ("mail, sent", mail(MailEvent::Sent { at: NOON })),
+        (
+            "settings, updated",
+            Fact::Settings(SettingsEvent::Updated { settings: Box::new(settings()), at: NOON }),
+        ),
         ("mail, given up", mail(MailEvent::GivenUp { reason: GiveUp::TooLate, at: NOON })),
     ]
 }

@@ -26,6 +26,7 @@ mod payment;
 mod profile;
 mod recipient;
 mod secrets;
+mod settings;
 mod staff;
 mod stock;
 mod tokens;

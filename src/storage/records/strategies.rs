@@ -11,8 +11,10 @@ use crate::domain::catalog::{
     FormerHandle, Image, Product, ProductContent, ProductEvent, ProductOption, ProductStatus,
     Variant,
 };
+use crate::domain::color::Color;
 use crate::domain::customer::{Account, Customer, CustomerEvent};
 use crate::domain::event::Fact;
+use crate::domain::formats::{DateFormat, Formats, NumberFormat, SymbolPlace};
 use crate::domain::grouping::{Category, Collection, GroupingEvent, Members, Rule};
 use crate::domain::mail::{Addressee, GiveUp, Mail, MailEvent, MailKind, MailState};
 use crate::domain::order::{
@@ -24,6 +26,9 @@ use crate::domain::permission::{Permission, Permissions};
 use crate::domain::pricing::LineTotals;
 use crate::domain::profile::{AddressBook, Profile};
 use crate::domain::recipient::{Contact, Recipient};
+use crate::domain::settings::{
+    Announcement, FooterLink, Logo, SavedSettings, SettingsEvent, ShopSettings,
+};
 use crate::domain::shipping::ShippingOption;
 use crate::domain::staff::{Act, ApiKey, Invitation, Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
@@ -514,6 +519,75 @@ fn grouping_events() -> impl Strategy<Value = GroupingEvent> {
     ]
 }
 
+prop_compose! {
+    fn announcements()(text in texts(), link in of(texts()), is_shown: bool) -> Announcement {
+        Announcement { text, link, is_shown }
+    }
+}
+
+prop_compose! {
+    fn logos()(path in texts(), width: Option<u32>, height: Option<u32>) -> Logo {
+        Logo { path, width, height }
+    }
+}
+
+prop_compose! {
+    fn formats()(
+        language in texts(),
+        numbers in select(vec![
+            NumberFormat::CommaPoint,
+            NumberFormat::PointComma,
+            NumberFormat::BlankComma,
+            NumberFormat::ApostrophePoint,
+        ]),
+        symbol in select(vec![SymbolPlace::Before, SymbolPlace::After]),
+        dates in select(vec![
+            DateFormat::YearMonthDay,
+            DateFormat::DayMonthYear,
+            DateFormat::DayMonthYearPoints,
+            DateFormat::MonthDayYear,
+        ]),
+    ) -> Formats {
+        Formats { language, numbers, symbol, dates }
+    }
+}
+
+prop_compose! {
+    fn shop_settings()(
+        (name, tagline) in (texts(), texts()),
+        logo in of(logos()),
+        accent in any::<[u8; 3]>().prop_map(Color),
+        announcement in announcements(),
+        featured_collections in vec(texts(), 0..3),
+        footer_links in pairs(),
+        contact_email in of(texts()),
+        formats in formats(),
+    ) -> ShopSettings {
+        let link = |(label, address)| FooterLink { label, address };
+        let footer_links = footer_links.into_iter().map(link).collect();
+        ShopSettings {
+            name,
+            tagline,
+            logo,
+            accent,
+            announcement,
+            featured_collections,
+            footer_links,
+            contact_email,
+            formats,
+        }
+    }
+}
+
+pub(super) fn saved_settings() -> impl Strategy<Value = SavedSettings> {
+    (shop_settings(), times()).prop_map(|(settings, saved_at)| SavedSettings { settings, saved_at })
+}
+
+fn settings_events() -> impl Strategy<Value = SettingsEvent> {
+    (shop_settings().prop_map(Box::new), times())
+        .prop_map(|(settings, at)| SettingsEvent::Updated { settings, at })
+}
+
 fn roles() -> impl Strategy<Value = Role> {
     select(vec![Role::Staff, Role::Admin])
 }
@@ -768,6 +842,7 @@ fn facts() -> impl Strategy<Value = Fact> {
             .prop_map(|(id, event)| Fact::Customer(id, event))
             .boxed(),
         (mail_ids(), mail_events()).prop_map(|(id, event)| Fact::Mail(id, event)).boxed(),
+        settings_events().prop_map(Fact::Settings).boxed(),
     ]
 }
 

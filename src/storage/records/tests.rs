@@ -13,6 +13,7 @@ use crate::domain::mail::Mail;
 use crate::domain::order::Order;
 use crate::domain::profile::Profile;
 use crate::domain::recipient::Contact;
+use crate::domain::settings::SavedSettings;
 use crate::domain::staff::Staff;
 use crate::domain::stock::Level;
 use crate::storage::codec::{CodecError, Stored};
@@ -97,6 +98,11 @@ proptest! {
 
     #[test]
     fn a_collection_comes_back(value in collections(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
+    fn settings_come_back(value in saved_settings(), place: Index, byte: u8) {
         holds(value, place, byte)?;
     }
 
@@ -200,6 +206,7 @@ proptest! {
         withstands::<Product>(&bytes)?;
         withstands::<Category>(&bytes)?;
         withstands::<Collection>(&bytes)?;
+        withstands::<SavedSettings>(&bytes)?;
         withstands::<Staff>(&bytes)?;
         withstands::<CustomerRow>(&bytes)?;
         withstands::<Profile>(&bytes)?;

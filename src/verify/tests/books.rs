@@ -15,6 +15,7 @@ use crate::domain::order::{
 use crate::domain::payment::PaymentAnswer;
 use crate::domain::pricing::Item;
 use crate::domain::pricing::tests::{rules, usd};
+use crate::domain::settings::{SavedSettings, SettingsEvent, ShopSettings};
 use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, Stock, StockCommand, StockEvent};
 use crate::domain::tax::Prices;
@@ -192,6 +193,16 @@ impl<S: Store> Books<S> {
         let mut batch = Batch::new();
         batch.put(key.clone(), self.version(&key), &collection);
         batch.fact(self.now, Fact::Grouping(GroupingEvent::CollectionSaved(collection)), vec![]);
+        self.commit(batch);
+    }
+
+    pub fn save_settings(&mut self, name: &str) {
+        let settings = ShopSettings { name: name.into(), ..ShopSettings::default() };
+        let event = SettingsEvent::Updated { settings: Box::new(settings), at: self.now };
+        let mut batch = Batch::new();
+        let version = self.version(&EntityKey::Settings);
+        batch.put(EntityKey::Settings, version, &SavedSettings::apply(&event));
+        batch.fact(self.now, Fact::Settings(event), vec![]);
         self.commit(batch);
     }
 
@@ -529,6 +540,8 @@ impl<S: Store> Town<S> {
         books.save_category("garden", "Garden");
         books.delete_category("garden");
         books.save_collection("gifts");
+        books.save_settings("Kettles");
+        books.save_settings("Pots");
         for name in ["A", "B", "C"] {
             books.receive(name, 20);
         }

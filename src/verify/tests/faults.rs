@@ -10,6 +10,7 @@ use crate::domain::grouping::{Category, Collection};
 use crate::domain::mail::{Mail, MailState};
 use crate::domain::order::{Order, OrderEvent, RefundState};
 use crate::domain::pricing::tests::usd;
+use crate::domain::settings::SavedSettings;
 use crate::domain::staff::{Role, Staff};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::{CartId, OrderId, PaymentId, Sealed, Seq, Span, Timestamp};
@@ -490,6 +491,14 @@ fn a_row_that_is_not_the_replay_of_its_events_is_found() {
     );
     check(
         |town| {
+            town.books.alter::<SavedSettings>(&EntityKey::Settings, |saved| {
+                saved.settings.name.push('s');
+            });
+        },
+        &[I6],
+    );
+    check(
+        |town| {
             let key = EntityKey::Staff(town.staff);
             town.books.alter::<Staff>(&key, |staff| staff.role = Role::Staff);
         },
@@ -534,6 +543,7 @@ fn a_row_that_is_gone_is_found() {
     for key in [product("a"), EntityKey::Category("kitchen".into())] {
         check(|town| town.books.remove_row(&key), &[I6]);
     }
+    check(|town| town.books.remove_row(&EntityKey::Settings), &[I6]);
     check(|town| town.books.remove_row(&EntityKey::Staff(town.staff)), &[I6]);
     check(|town| town.books.remove_row(&EntityKey::Customer(town.customer)), &[I6]);
     check(|town| town.books.remove_row(&EntityKey::Mail(town.mail)), &[I6]);
@@ -576,6 +586,7 @@ fn a_row_that_cannot_be_read_is_found() {
         (Table::Products, product("a")),
         (Table::Categories, EntityKey::Category("kitchen".into())),
         (Table::Collections, EntityKey::Collection("gifts".into())),
+        (Table::Settings, EntityKey::Settings),
     ] {
         check(|town| town.plant(table, row_key(&key), Some(RUBBISH)), &[I6]);
     }
@@ -588,7 +599,7 @@ fn a_row_that_cannot_be_read_is_found() {
     check(|town| town.plant(Table::Sessions, &session(16), Some(RUBBISH)), &[I6]);
     let member = |town: &Town| town.staff.as_bytes().to_vec();
     check(|town| town.plant(Table::SecondFactors, &member(town), Some(RUBBISH)), &[I6]);
-    for table in [Table::Carts, Table::Staff, Table::Customers, Table::Mails] {
+    for table in [Table::Carts, Table::Staff, Table::Customers, Table::Mails, Table::Settings] {
         check(|town| town.plant(table, b"rubbish", Some(RUBBISH)), &[I6]);
     }
 }

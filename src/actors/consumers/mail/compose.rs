@@ -55,6 +55,16 @@ impl Composer {
         }
     }
 
+    /// With the name that the merchant gave the shop last.
+    fn letterhead(&self) -> Letterhead {
+        let merchant = self.reads.merchant.load();
+        let mut letterhead = self.letterhead.clone();
+        if let Some(saved) = merchant.saved() {
+            letterhead.shop.clone_from(&saved.settings.name);
+        }
+        letterhead
+    }
+
     pub fn compose(&self, id: MailId, now: Timestamp) -> Composed {
         match self.try_compose(id, now) {
             Ok(Ok(message)) => Composed::Ready(message),
@@ -97,7 +107,7 @@ impl Composer {
             return Ok(Err(GiveUp::NoRecipient));
         };
         let letter = PlacedOrder { id, order: &order, contact: &contact };
-        let words = letter::order_placed(&self.letterhead, &letter);
+        let words = letter::order_placed(&self.letterhead(), &letter);
         let Contact { email, shipping_address, .. } = contact;
         Ok(Ok(Letter { name: Some(shipping_address.name), email, words }))
     }
@@ -107,7 +117,7 @@ impl Composer {
             return Ok(Err(GiveUp::NoRecipient));
         };
         let token = known.token.as_ref().map(|token| token.expose());
-        let words = letter::notice(&self.letterhead, mail.kind, None, token);
+        let words = letter::notice(&self.letterhead(), mail.kind, None, token);
         Ok(Ok(Letter { name: None, email: known.address, words }))
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::mail::{Addressee, MailEvent};
 use crate::domain::order::{CancelReason, OrderEvent, Placed};
 use crate::domain::payment::PaymentEvent;
 use crate::domain::permission::Permission;
+use crate::domain::settings::SettingsEvent;
 use crate::domain::staff::StaffEvent;
 use crate::domain::stock::StockEvent;
 use crate::http::json::{MoneyJson, Time};
@@ -59,7 +60,8 @@ pub struct EventsMeta {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = EventEntity)]
 pub struct EntityJson {
-    /// `cart`, `order`, `sku`, `product`, `category`, `collection`, `staff`, `customer` or `mail`.
+    /// `cart`, `order`, `sku`, `product`, `category`, `collection`, `staff`, `customer`, `mail` or
+    /// `settings`.
     #[schema(example = "order")]
     pub kind: &'static str,
     pub id: String,
@@ -76,6 +78,9 @@ impl From<&Event> for EventJson {
             Fact::Staff(_, fact) => staff(fact),
             Fact::Customer(_, fact) => customer(fact),
             Fact::Mail(_, fact) => mail(fact),
+            Fact::Settings(SettingsEvent::Updated { settings, .. }) => {
+                json!({ "name": settings.name })
+            }
         };
         if !event.movements.is_empty() {
             let movement = |movement: &crate::domain::stock::Movement| {
@@ -106,6 +111,7 @@ impl From<EntityKey> for EntityJson {
             EntityKey::Staff(id) => ("staff", id.to_string()),
             EntityKey::Customer(id) => ("customer", id.to_string()),
             EntityKey::Mail(id) => ("mail", id.to_string()),
+            EntityKey::Settings => ("settings", "shop".to_owned()),
         };
         EntityJson { kind, id }
     }
@@ -380,6 +386,7 @@ mod tests {
             Fact::Product(product(), ProductEvent::Archived { at: at() }),
             Fact::Grouping(GroupingEvent::CategorySaved(category)),
             Fact::Grouping(GroupingEvent::CategoryDeleted { handle: "kitchen".into() }),
+            Fact::Settings(SettingsEvent::Updated { settings: Box::default(), at: at() }),
             Fact::Staff(staff, created),
             Fact::Staff(staff, StaffEvent::PasswordChanged { at: at() }),
             Fact::Staff(staff, StaffEvent::RoleChanged { role: Role::Staff, at: at() }),

@@ -18,6 +18,7 @@ pub mod product;
 pub mod search;
 pub mod second_factor;
 pub mod session;
+pub mod settings;
 pub mod staff;
 pub mod user;
 
@@ -112,6 +113,7 @@ mod tests {
         compiles::<order::Cancel>();
         compiles::<product::ProductCreate>();
         compiles::<product::ProductUpdate>();
+        compiles::<settings::SettingsUpdate>();
         compiles::<user::MeUpdate>();
         compiles::<user::UserUpdate>();
         compiles::<user::Erase>();
