@@ -7,9 +7,10 @@ use super::address::Address;
 use super::ask::{Ask, AskResult, Refusal};
 use super::catalog::OwnerParts;
 use super::engine::Service;
-use super::reads::Versioned;
+use super::reads::{ShownPage, Versioned};
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::settings::{SavedSettings, SettingsRejection, ShopSettings};
+use crate::domain::text_page::{MOST_PAGES, TextPage, TextPageCommand, TextPageRejection};
 use crate::storage::Batch;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
@@ -17,11 +18,18 @@ use std::sync::Arc;
 /// The settings after a command.
 pub type SettingsOutcome = Arc<Versioned<SavedSettings>>;
 
+/// A page after a command.
+pub type PageOutcome = Arc<ShownPage>;
+
 /// Why the owner says no.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MerchantRejection {
     #[error(transparent)]
     Settings(#[from] SettingsRejection),
+    #[error(transparent)]
+    Page(#[from] TextPageRejection),
+    #[error("a shop has at most {MOST_PAGES} text pages of its own")]
+    TooManyPages,
     /// `If-Match` named another version than the one that is there.
     #[error("it was changed meanwhile: it is at version {found}, not at {expected}")]
     Changed { expected: u64, found: u64 },
@@ -32,7 +40,23 @@ type To<V> = Ask<V, MerchantRejection>;
 
 /// All that the owner is ever asked. `expected` is the version that an `If-Match` names.
 pub enum MerchantMessage {
-    SaveSettings { settings: Box<ShopSettings>, expected: Option<u64>, ask: To<SettingsOutcome> },
+    SaveSettings {
+        settings: Box<ShopSettings>,
+        expected: Option<u64>,
+        ask: To<SettingsOutcome>,
+    },
+    SavePage {
+        handle: String,
+        title: String,
+        markdown: String,
+        expected: Option<u64>,
+        ask: To<PageOutcome>,
+    },
+    DeletePage {
+        handle: String,
+        expected: Option<u64>,
+        ask: To<()>,
+    },
 }
 
 /// The actor. Its state is all in the store; a restarted one goes on where the last one was.
@@ -61,6 +85,17 @@ impl Actor for MerchantOwner {
             MerchantMessage::SaveSettings { settings, expected, ask } => {
                 let mut batch = Batch::new();
                 let decided = save_settings(parts, &mut batch, *settings, expected);
+                settle(parts, batch, ask, decided).await;
+            }
+            MerchantMessage::SavePage { handle, title, markdown, expected, ask } => {
+                let mut batch = Batch::new();
+                let command = TextPageCommand::Save { title, markdown };
+                let decided = save_page(parts, &mut batch, &handle, command, expected);
+                settle(parts, batch, ask, decided).await;
+            }
+            MerchantMessage::DeletePage { handle, expected, ask } => {
+                let mut batch = Batch::new();
+                let decided = delete_page(parts, &mut batch, &handle, expected);
                 settle(parts, batch, ask, decided).await;
             }
         }
@@ -105,6 +140,51 @@ fn save_settings(
     Ok(Arc::new(Versioned { value: saved, version: current.version + 1 }))
 }
 
+fn save_page(
+    parts: &OwnerParts,
+    batch: &mut Batch,
+    handle: &str,
+    command: TextPageCommand,
+    expected: Option<u64>,
+) -> Result<PageOutcome, MerchantRejection> {
+    let merchant = parts.reads.merchant.load();
+    let current = merchant.page(handle);
+    let version = current.as_ref().map_or(0, |current| current.version);
+    check_version(expected, version)?;
+    let saved = current.filter(|current| !current.is_default());
+    if saved.is_none() && merchant.saved_pages() >= MOST_PAGES {
+        return Err(MerchantRejection::TooManyPages);
+    }
+    let now = parts.clock.now();
+    let before = saved.as_ref().map(|saved| &saved.page);
+    for event in TextPage::decide(before, handle, command, now)? {
+        let Some(page) = TextPage::apply(&event) else { continue };
+        batch.put(EntityKey::TextPage(handle.to_owned()), version, &page);
+        batch.fact(now, Fact::TextPage(event), vec![]);
+        return Ok(Arc::new(ShownPage::new(page, version + 1)));
+    }
+    // It says so already.
+    saved.ok_or(MerchantRejection::Page(TextPageRejection::Unknown))
+}
+
+fn delete_page(
+    parts: &OwnerParts,
+    batch: &mut Batch,
+    handle: &str,
+    expected: Option<u64>,
+) -> Result<(), MerchantRejection> {
+    let saved = parts.reads.merchant.load().page(handle).filter(|own| !own.is_default());
+    let version = saved.as_ref().map_or(0, |saved| saved.version);
+    check_version(expected, version)?;
+    let now = parts.clock.now();
+    let before = saved.as_ref().map(|saved| &saved.page);
+    for event in TextPage::decide(before, handle, TextPageCommand::Delete, now)? {
+        batch.remove(EntityKey::TextPage(handle.to_owned()), version);
+        batch.fact(now, Fact::TextPage(event), vec![]);
+    }
+    Ok(())
+}
+
 /// What an `If-Match` asks.
 fn check_version(expected: Option<u64>, found: u64) -> Result<(), MerchantRejection> {
     match expected.filter(|&expected| expected != found) {
@@ -135,6 +215,26 @@ impl MerchantDesk {
     ) -> AskResult<SettingsOutcome, MerchantRejection> {
         let settings = Box::new(settings);
         self.ask(|ask| MerchantMessage::SaveSettings { settings, expected, ask }).await
+    }
+
+    /// Writes a text page; `expected` is the version that an `If-Match` names.
+    pub async fn save_page(
+        &self,
+        handle: String,
+        title: String,
+        markdown: String,
+        expected: Option<u64>,
+    ) -> AskResult<PageOutcome, MerchantRejection> {
+        self.ask(|ask| MerchantMessage::SavePage { handle, title, markdown, expected, ask }).await
+    }
+
+    /// Deletes a text page that was saved.
+    pub async fn delete_page(
+        &self,
+        handle: String,
+        expected: Option<u64>,
+    ) -> AskResult<(), MerchantRejection> {
+        self.ask(|ask| MerchantMessage::DeletePage { handle, expected, ask }).await
     }
 
     async fn ask<V>(

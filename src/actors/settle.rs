@@ -49,7 +49,8 @@ fn lives_in_a_shard(key: &EntityKey) -> bool {
         | EntityKey::Staff(_)
         | EntityKey::Customer(_)
         | EntityKey::Mail(_)
-        | EntityKey::Settings => false,
+        | EntityKey::Settings
+        | EntityKey::TextPage(_) => false,
     }
 }
 

@@ -11,6 +11,7 @@ use super::payment::PaymentEvent;
 use super::settings::SettingsEvent;
 use super::staff::StaffEvent;
 use super::stock::{Movement, StockEvent};
+use super::text_page::TextPageEvent;
 use super::time::Timestamp;
 use std::fmt;
 
@@ -27,6 +28,8 @@ pub enum EntityKey {
     Collection(String),
     /// There is one.
     Settings,
+    /// By handle.
+    TextPage(String),
     Staff(StaffId),
     Customer(CustomerId),
     Mail(MailId),
@@ -44,6 +47,7 @@ pub enum Fact {
     Customer(CustomerId, CustomerEvent),
     Mail(MailId, MailEvent),
     Settings(SettingsEvent),
+    TextPage(TextPageEvent),
 }
 
 /// A fact in the log, with the stock movements that were booked with it.
@@ -78,6 +82,10 @@ impl Fact {
             Fact::Customer(id, _) => EntityKey::Customer(*id),
             Fact::Mail(id, _) => EntityKey::Mail(*id),
             Fact::Settings(_) => EntityKey::Settings,
+            Fact::TextPage(TextPageEvent::Saved(page)) => EntityKey::TextPage(page.handle.clone()),
+            Fact::TextPage(TextPageEvent::Deleted { handle }) => {
+                EntityKey::TextPage(handle.clone())
+            }
         }
     }
 
@@ -138,6 +146,8 @@ impl Fact {
             Fact::Mail(_, MailEvent::Sent { .. }) => "mail.sent",
             Fact::Mail(_, MailEvent::GivenUp { .. }) => "mail.given_up",
             Fact::Settings(SettingsEvent::Updated { .. }) => "settings.updated",
+            Fact::TextPage(TextPageEvent::Saved(_)) => "page.updated",
+            Fact::TextPage(TextPageEvent::Deleted { .. }) => "page.deleted",
         }
     }
 }
@@ -178,6 +188,7 @@ impl fmt::Display for EntityKey {
             EntityKey::Customer(id) => write!(f, "customer {id}"),
             EntityKey::Mail(id) => write!(f, "mail {id}"),
             EntityKey::Settings => f.write_str("settings"),
+            EntityKey::TextPage(handle) => write!(f, "page {handle}"),
         }
     }
 }

@@ -31,6 +31,7 @@ pub mod identity;
 pub mod staff;
 pub mod stock;
 pub mod tax;
+pub mod text_page;
 pub mod time;
 
 pub use address::{Address, Region};

@@ -6,6 +6,7 @@
 //! the same product.
 
 use ammonia::{Builder, UrlRelative};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
@@ -78,7 +79,9 @@ const BLOCKS: [&str; 34] = [
     "tr",
 ];
 
-static RICH: LazyLock<Builder<'static>> = LazyLock::new(|| {
+static RICH: LazyLock<Builder<'static>> = LazyLock::new(rich);
+
+fn rich() -> Builder<'static> {
     let mut builder = Builder::default();
     builder
         .tags(HashSet::from(TAGS))
@@ -90,7 +93,27 @@ static RICH: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .url_relative(UrlRelative::Deny)
         .link_rel(Some("nofollow noopener"));
     builder
+}
+
+/// Elements that text pages may have beside [`TAGS`].
+const PAGE_TAGS: [&str; 4] = ["code", "del", "hr", "pre"];
+
+/// As [`RICH`], for the merchant's own text pages: their links may lead to other pages of the shop.
+static PAGE: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = rich();
+    builder
+        .add_tags(PAGE_TAGS)
+        .url_relative(UrlRelative::Custom(Box::new(own_path)))
+        .link_rel(None);
+    builder
 });
+
+/// A path of this shop. Browsers read a backslash as a slash, and two slashes lead to another host.
+fn own_path(url: &str) -> Option<Cow<'_, str>> {
+    let rest = url.strip_prefix('/')?;
+    let is_own = !rest.starts_with('/') && !url.contains(['\\', '\t', '\n', '\r']);
+    is_own.then(|| url.into())
+}
 
 static PLAIN: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::empty();
@@ -111,12 +134,23 @@ const MOST_ELEMENTS: usize = 2_048;
 /// is the same text again. What has too many elements or finds no stable form collapses to its
 /// words.
 pub fn sanitize(html: &str) -> String {
-    let mut current = apart(html, |tag| !TAGS.contains(&tag));
+    stable(html, &RICH, |tag| TAGS.contains(&tag))
+}
+
+/// As [`sanitize`], for text pages: rules, code and struck-out words stay as well, and links to paths
+/// of this shop.
+pub(super) fn sanitize_page(html: &str) -> String {
+    stable(html, &PAGE, |tag| TAGS.contains(&tag) || PAGE_TAGS.contains(&tag))
+}
+
+/// Cleans until cleaning changes nothing.
+fn stable(html: &str, builder: &Builder, is_kept: impl Fn(&str) -> bool) -> String {
+    let mut current = apart(html, |tag| !is_kept(tag));
     for _ in 0..ROUNDS {
         if is_overgrown(&current) {
             break;
         }
-        let next = cleaned(&RICH, &current);
+        let next = cleaned(builder, &current);
         if next == current {
             return current;
         }

@@ -1,4 +1,4 @@
-//! Products in and out as Shopify's CSV, and the cleaning of merchants' HTML.
+//! Products in and out as Shopify's CSV, and the cleaning of merchants' HTML and Markdown.
 //!
 //! [`ProductReader`] turns a file into whole products or errors with line numbers, one product in
 //! memory at a time; [`ProductWriter`] writes products so that the reader, and Shopify, take them
@@ -9,12 +9,14 @@ mod cells;
 mod columns;
 mod draft;
 mod html;
+mod markdown;
 mod reader;
 mod rows;
 mod sku;
 mod writer;
 
 pub use html::{sanitize, to_text};
+pub use markdown::markdown_to_html;
 pub use reader::{ProductReader, Progress};
 pub use sku::sku_for;
 pub use writer::{ExportError, ExportedStock, ProductWriter};

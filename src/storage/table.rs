@@ -22,6 +22,7 @@ pub enum Table {
     Mails,
     /// One row: what the merchant says about the shop.
     Settings,
+    TextPages,
     /// `mail` → how it waits to be sent.
     MailsWaiting,
     /// `(order, SKU)` → units and deadline of a promise not yet kept.
@@ -57,7 +58,7 @@ pub enum Table {
 }
 
 impl Table {
-    pub const ALL: [Table; 26] = [
+    pub const ALL: [Table; 27] = [
         Table::Carts,
         Table::Orders,
         Table::Skus,
@@ -68,6 +69,7 @@ impl Table {
         Table::Customers,
         Table::Mails,
         Table::Settings,
+        Table::TextPages,
         Table::MailsWaiting,
         Table::Reservations,
         Table::Events,
@@ -99,6 +101,7 @@ impl Table {
             Table::Customers => "customers.v1",
             Table::Mails => "mails.v1",
             Table::Settings => "settings.v1",
+            Table::TextPages => "text_pages.v1",
             Table::MailsWaiting => "mails_waiting.v1",
             Table::Reservations => "reservations.v1",
             Table::Events => "events.v1",
@@ -131,6 +134,7 @@ impl Table {
             EntityKey::Customer(_) => Table::Customers,
             EntityKey::Mail(_) => Table::Mails,
             EntityKey::Settings => Table::Settings,
+            EntityKey::TextPage(_) => Table::TextPages,
         }
     }
 }
@@ -148,7 +152,9 @@ pub fn row_key(key: &EntityKey) -> &[u8] {
         EntityKey::Order(id) => id.as_bytes(),
         EntityKey::Sku(sku) => sku.as_str().as_bytes(),
         EntityKey::Product(id) => id.as_str().as_bytes(),
-        EntityKey::Category(handle) | EntityKey::Collection(handle) => handle.as_bytes(),
+        EntityKey::Category(handle)
+        | EntityKey::Collection(handle)
+        | EntityKey::TextPage(handle) => handle.as_bytes(),
         EntityKey::Staff(id) => id.as_bytes(),
         EntityKey::Customer(id) => id.as_bytes(),
         EntityKey::Mail(id) => id.as_bytes(),
@@ -170,6 +176,7 @@ pub fn entity_prefix(key: &EntityKey) -> Vec<u8> {
         EntityKey::Customer(_) => b'u',
         EntityKey::Mail(_) => b'm',
         EntityKey::Settings => b'h',
+        EntityKey::TextPage(_) => b'x',
     };
     let id = row_key(key);
     let mut bytes = Vec::with_capacity(id.len() + 10);
@@ -194,6 +201,7 @@ pub fn parse_entity_prefix(bytes: &[u8]) -> Option<EntityKey> {
         b't' => EntityKey::Staff(StaffId::from_bytes(id.try_into().ok()?)),
         b'u' => EntityKey::Customer(CustomerId::from_bytes(id.try_into().ok()?)),
         b'm' => EntityKey::Mail(MailId::from_bytes(id.try_into().ok()?)),
+        b'x' => EntityKey::TextPage(text()?.to_owned()),
         b'h' if id == SETTINGS_KEY => EntityKey::Settings,
         _ => return None,
     })

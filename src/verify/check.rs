@@ -202,7 +202,8 @@ fn name(entity: &EntityKey) -> String {
         | EntityKey::Staff(_)
         | EntityKey::Customer(_)
         | EntityKey::Mail(_)
-        | EntityKey::Settings => entity.to_string(),
+        | EntityKey::Settings
+        | EntityKey::TextPage(_) => entity.to_string(),
     }
 }
 

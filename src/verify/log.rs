@@ -6,6 +6,7 @@ use super::{CheckError, Invariant};
 use crate::domain::event::{EntityKey, Fact};
 use crate::domain::grouping::GroupingEvent;
 use crate::domain::stock::{Change, Movement, StockEvent};
+use crate::domain::text_page::TextPageEvent;
 use crate::domain::{OrderId, Seq};
 use crate::storage::records::LoggedFact;
 use crate::storage::table::{entity_prefix, parse_entity_prefix, seq_key, seq_of};
@@ -106,7 +107,8 @@ pub(super) fn check_histories(check: &mut Check<'_>) -> Result<(), CheckError> {
             | EntityKey::Staff(_)
             | EntityKey::Customer(_)
             | EntityKey::Mail(_)
-            | EntityKey::Settings => Invariant::I6,
+            | EntityKey::Settings
+            | EntityKey::TextPage(_) => Invariant::I6,
         };
         let events = check.snapshot.count_events_of(&entity)?;
         let detail = format!("{events} events are about it, but it has no row");
@@ -117,7 +119,8 @@ pub(super) fn check_histories(check: &mut Check<'_>) -> Result<(), CheckError> {
 
 /// Whether the last that was heard of it is that it was deleted.
 fn ends_deleted(check: &Check<'_>, entity: &EntityKey) -> Result<bool, StoreError> {
-    if !matches!(entity, EntityKey::Category(_) | EntityKey::Collection(_)) {
+    if !matches!(entity, EntityKey::Category(_) | EntityKey::Collection(_) | EntityKey::TextPage(_))
+    {
         return Ok(false);
     }
     match check.snapshot.events_of(entity, Direction::Backward, 0, 1) {
@@ -126,7 +129,7 @@ fn ends_deleted(check: &Check<'_>, entity: &EntityKey) -> Result<bool, StoreErro
                 event.fact,
                 Fact::Grouping(
                     GroupingEvent::CategoryDeleted { .. } | GroupingEvent::CollectionDeleted { .. }
-                )
+                ) | Fact::TextPage(TextPageEvent::Deleted { .. })
             )
         })),
         // Reported with the log.
@@ -169,7 +172,8 @@ fn check_movements(check: &mut Check<'_>, seq: Seq, logged: &LoggedFact) {
         | Fact::Staff(..)
         | Fact::Customer(..)
         | Fact::Mail(..)
-        | Fact::Settings(_) => logged.movements.is_empty(),
+        | Fact::Settings(_)
+        | Fact::TextPage(_) => logged.movements.is_empty(),
     };
     if !fits {
         let detail = format!(

@@ -166,6 +166,7 @@ pub fn verify(
     replay::check_products(&mut check)?;
     replay::check_groupings(&mut check)?;
     replay::check_settings(&mut check)?;
+    replay::check_text_pages(&mut check)?;
     accounts::check_staff(&mut check)?;
     accounts::check_customers(&mut check)?;
     accounts::check_mails(&mut check)?;

@@ -135,7 +135,8 @@ pub(super) fn check_deadlines(check: &mut Check<'_>) -> Result<(), CheckError> {
             | EntityKey::Staff(_)
             | EntityKey::Customer(_)
             | EntityKey::Mail(_)
-            | EntityKey::Settings => "it has a deadline, and nobody keeps it".to_owned(),
+            | EntityKey::Settings
+            | EntityKey::TextPage(_) => "it has a deadline, and nobody keeps it".to_owned(),
         };
         check.find(Invariant::I3, Some(&entity), detail);
         Ok(())

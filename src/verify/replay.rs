@@ -9,6 +9,7 @@ use crate::domain::event::{EntityKey, Fact};
 use crate::domain::grouping::{Category, Collection, GroupingEvent};
 use crate::domain::order::Order;
 use crate::domain::settings::SavedSettings;
+use crate::domain::text_page::TextPage;
 use crate::domain::{CartId, ProductId};
 use crate::storage::table::row_key;
 use crate::storage::{StoreError, Table};
@@ -170,6 +171,23 @@ pub(super) fn check_settings(check: &mut Check<'_>) -> Result<(), CheckError> {
                 _ => settings,
             })?;
             compare(check, Invariant::I6, key, (version, &settings), replayed);
+            Ok(())
+        },
+    )
+}
+
+pub(super) fn check_text_pages(check: &mut Check<'_>) -> Result<(), CheckError> {
+    check.entities(
+        Table::TextPages,
+        "pages",
+        Invariant::I6,
+        |key| Some(EntityKey::TextPage(std::str::from_utf8(key).ok()?.to_owned())),
+        |check, key, version, page: TextPage| {
+            let replayed = replay(check, key, |page, fact| match fact {
+                Fact::TextPage(event) => TextPage::apply(event),
+                _ => page,
+            })?;
+            compare(check, Invariant::I6, key, (version, &page), replayed);
             Ok(())
         },
     )

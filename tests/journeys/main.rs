@@ -34,6 +34,7 @@ mod own;
 mod people;
 mod search;
 mod settings;
+mod text_pages;
 mod raw;
 mod retries;
 mod staff;

@@ -147,6 +147,21 @@ impl Walk<'_> {
         let known = shop.get("/v1/settings").header("if-none-match", saved.etag());
         self.step("GET /v1/settings", known, 304).await;
         self.step("PUT /v1/settings", put(json!({ "accent": "green" })), 422).await;
+        let (all, one) = ("/v1/pages", "/v1/pages/{handle}");
+        self.step(&format!("GET {all}"), shop.get(all), 200).await;
+        self.step(&format!("GET {one}"), shop.get("/v1/pages/about"), 200).await;
+        self.step(&format!("GET {one}"), shop.get("/v1/pages/sizes"), 404).await;
+        let put = |handle: &str| {
+            let body = json!({ "title": "Ours", "markdown": "# We\n\nMake *lamps*." });
+            shop.put(&format!("{all}/{handle}")).staff().json(body)
+        };
+        self.step(&format!("PUT {one}"), put("about"), 200).await;
+        self.step(&format!("PUT {one}"), put("sizes"), 201).await;
+        self.step(&format!("PUT {one}"), put("Not-one"), 422).await;
+        for handle in ["about", "sizes"] {
+            let delete = shop.delete(&format!("{all}/{handle}")).staff();
+            self.step(&format!("DELETE {one}"), delete, 204).await;
+        }
     }
 
     /// Products as files.

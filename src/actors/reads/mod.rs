@@ -24,7 +24,7 @@ pub use audit::{Acts, AuditFilter};
 pub use catalog::{Catalog, CatalogCell, CategoryNode, Versioned};
 pub use levels::Levels;
 pub use listed::{Listed, Priced};
-pub use merchant::{Merchant, MerchantCell};
+pub use merchant::{Merchant, MerchantCell, ShownPage};
 pub use moment::Moment;
 pub use orders::{OrderFilter, OrderSummary, Orders};
 pub use shelf::{Direction, Page, ProductFilter, Sort, SortBy};
@@ -39,6 +39,7 @@ use crate::domain::grouping::{Category, Collection};
 use crate::domain::order::Order;
 use crate::domain::settings::{SavedSettings, ShopSettings};
 use crate::domain::stock::Level;
+use crate::domain::text_page::TextPage;
 use crate::domain::{CartId, OrderId, Seq, Sku};
 use crate::secrets::{Vault, forgotten};
 use crate::storage::codec::{CodecError, Stored};
@@ -72,6 +73,7 @@ enum Row {
     Order(Order),
     Level(Level),
     Settings(SavedSettings),
+    TextPage(TextPage),
 }
 
 /// What became of one entity's row: its version and content, or that it is gone.
@@ -137,13 +139,18 @@ impl Reads {
     }
 
     fn load_merchant(&self) -> Result<(), StoreError> {
-        let saved = self.store.snapshot()?.load(&EntityKey::Settings)?;
+        let snapshot = self.store.snapshot()?;
+        let saved = snapshot.load(&EntityKey::Settings)?;
+        let mut loaded = Ok(());
         self.merchant.update(|merchant| {
             if let Some((version, saved)) = saved {
                 merchant.put_settings(saved, version);
             }
+            loaded = snapshot.load_all(Table::TextPages, |_, version, page| {
+                merchant.put_page(page, version);
+            });
         });
-        Ok(())
+        loaded
     }
 
     /// The same, with these settings of the shop until somebody saves any.
@@ -250,18 +257,14 @@ impl Reads {
                 (EntityKey::Sku(sku), Some((version, Row::Level(level)))) => {
                     levels.push((sku, version, level));
                 }
-                (EntityKey::Settings, row) => said.push(row),
+                change @ (EntityKey::Settings | EntityKey::TextPage(_), _) => said.push(change),
                 other => listed.push(other),
             }
         }
         let is_shown_anew = !levels.is_empty() || !listed.is_empty() || !said.is_empty();
         if !said.is_empty() {
             self.merchant.update(|merchant| {
-                for row in said {
-                    if let Some((version, Row::Settings(saved))) = row {
-                        merchant.put_settings(saved, version);
-                    }
-                }
+                said.into_iter().for_each(|change| hear(merchant, change));
             });
         }
         if !levels.is_empty() {
@@ -340,6 +343,16 @@ impl Reads {
     }
 }
 
+fn hear(merchant: &mut Merchant, change: Change) {
+    match change {
+        (_, Some((version, Row::Settings(saved)))) => merchant.put_settings(saved, version),
+        (_, Some((version, Row::TextPage(page)))) => merchant.put_page(page, version),
+        (EntityKey::TextPage(handle), None) => merchant.remove_page(&handle),
+        // Settings are never removed, and nothing else comes here.
+        _ => {}
+    }
+}
+
 fn take_in(catalog: &mut Catalog, change: Change) {
     match change {
         (EntityKey::Product(_), Some((version, Row::Product(product)))) => {
@@ -354,8 +367,8 @@ fn take_in(catalog: &mut Catalog, change: Change) {
             catalog.put_collection(collection, version);
         }
         (EntityKey::Collection(handle), None) => catalog.remove_collection(&handle),
-        // Carts, accounts and mails have no model; orders, levels and settings have their own, and are
-        // never removed.
+        // Carts, accounts and mails have no model; orders, levels and what the merchant says have
+        // their own.
         (
             EntityKey::Product(_)
             | EntityKey::Category(_)
@@ -366,7 +379,8 @@ fn take_in(catalog: &mut Catalog, change: Change) {
             | EntityKey::Staff(_)
             | EntityKey::Customer(_)
             | EntityKey::Mail(_)
-            | EntityKey::Settings,
+            | EntityKey::Settings
+            | EntityKey::TextPage(_),
             _,
         ) => {}
     }
@@ -413,6 +427,7 @@ fn decode(key: &EntityKey, record: &[u8]) -> Result<Option<Row>, CodecError> {
         EntityKey::Order(_) => Row::Order(Order::from_bytes(record)?),
         EntityKey::Sku(_) => Row::Level(Level::from_bytes(record)?),
         EntityKey::Settings => Row::Settings(SavedSettings::from_bytes(record)?),
+        EntityKey::TextPage(_) => Row::TextPage(TextPage::from_bytes(record)?),
         EntityKey::Cart(_) | EntityKey::Staff(_) | EntityKey::Customer(_) | EntityKey::Mail(_) => {
             return Ok(None);
         }
@@ -435,6 +450,7 @@ fn stored(snapshot: &dyn Snapshot, key: EntityKey) -> Result<Option<Change>, Sto
         EntityKey::Order(_) => row(snapshot, &key, Row::Order)?,
         EntityKey::Sku(_) => row(snapshot, &key, Row::Level)?,
         EntityKey::Settings => row(snapshot, &key, Row::Settings)?,
+        EntityKey::TextPage(_) => row(snapshot, &key, Row::TextPage)?,
         EntityKey::Cart(_) | EntityKey::Staff(_) | EntityKey::Customer(_) | EntityKey::Mail(_) => {
             return Ok(None);
         }

@@ -13,6 +13,7 @@ use crate::domain::recipient::tests::contact;
 use crate::domain::recipient::{Contact, Recipient};
 use crate::domain::settings::SettingsEvent;
 use crate::domain::stock::{Change as StockChange, Movement, StockEvent};
+use crate::domain::text_page::{TextPageCommand, TextPageEvent};
 use crate::domain::{Money, PersonId, ProductId, Timestamp};
 use crate::secrets::{ShopKey, Vault};
 use crate::storage::memory::{Fault, MemoryStore};
@@ -485,6 +486,55 @@ fn settings(name: &str, expected: u64) -> Batch {
     batch.put(EntityKey::Settings, expected, &SavedSettings::apply(&event));
     batch.fact(NOON, Fact::Settings(event), vec![]);
     batch
+}
+
+fn text_page(handle: &str, text: &str, expected: u64) -> Batch {
+    let command = TextPageCommand::Save { title: "T".into(), markdown: text.into() };
+    let events = TextPage::decide(None, handle, command, NOON).unwrap();
+    let mut batch = Batch::new();
+    let key = EntityKey::TextPage(handle.into());
+    batch.put(key, expected, &TextPage::apply(&events[0]).unwrap());
+    batch.fact(NOON, Fact::TextPage(events[0].clone()), vec![]);
+    batch
+}
+
+fn without_page(handle: &str, expected: u64) -> Batch {
+    let mut batch = Batch::new();
+    batch.remove(EntityKey::TextPage(handle.into()), expected);
+    let event = TextPageEvent::Deleted { handle: handle.into() };
+    batch.fact(NOON, Fact::TextPage(event), vec![]);
+    batch
+}
+
+#[test]
+fn the_five_pages_are_there_whatever_was_saved_and_deleted() {
+    let shop = Shop::new();
+    let handles = || {
+        let merchant = shop.reads.merchant.load();
+        let started = Reads::load(shop.store.clone(), &vault(&shop.store)).unwrap();
+        let pages = |merchant: &Merchant| {
+            let pages = merchant.pages();
+            pages.iter().map(|own| (own.page.handle.clone(), own.version)).collect::<Vec<_>>()
+        };
+        assert_eq!(pages(&merchant), pages(&started.merchant.load()));
+        pages(&merchant)
+            .into_iter()
+            .map(|(handle, version)| format!("{handle} {version}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    assert_eq!(handles(), "about 0, contact 0, privacy 0, returns 0, terms 0");
+    shop.take(vec![text_page("about", "# Us", 0), text_page("sizes", "S, M", 0)]);
+    assert_eq!(handles(), "about 1, contact 0, privacy 0, returns 0, sizes 1, terms 0");
+    assert_eq!(shop.reads.merchant.load().page("about").unwrap().html(), "<h2>Us</h2>");
+    shop.take(vec![without_page("about", 1), without_page("sizes", 1)]);
+    assert_eq!(handles(), "about 0, contact 0, privacy 0, returns 0, terms 0");
+    assert!(shop.reads.merchant.load().page("sizes").is_none());
+    // The defaults follow the settings.
+    shop.take(vec![settings("Kettles", 0)]);
+    let about = shop.reads.merchant.load().page("about").unwrap();
+    assert!(about.summary().starts_with("Welcome to Kettles."), "{}", about.summary());
+    assert!(about.summary().chars().count() <= 161);
 }
 
 #[test]

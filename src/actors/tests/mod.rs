@@ -592,7 +592,8 @@ impl World {
                 | Fact::Staff(..)
                 | Fact::Customer(..)
                 | Fact::Mail(..)
-                | Fact::Settings(_) => {}
+                | Fact::Settings(_)
+                | Fact::TextPage(_) => {}
             }
         }
         assert_eq!(replayed, orders, "the log tells every order");

@@ -76,6 +76,10 @@ pub const ROWS: &[Row] = &[
     // What the merchant says about the shop.
     row("GET", "/v1/settings", Public),
     row("PUT", "/v1/settings", May(P::SettingsWrite)),
+    row("GET", "/v1/pages", Public),
+    row("GET", "/v1/pages/{handle}", Public),
+    row("PUT", "/v1/pages/{handle}", May(P::SettingsWrite)),
+    row("DELETE", "/v1/pages/{handle}", May(P::SettingsWrite)),
     // Stock.
     row("GET", "/v1/inventory", May(P::InventoryRead)),
     row("GET", "/v1/inventory/{sku}", May(P::InventoryRead)),

@@ -21,6 +21,7 @@ mod inventory;
 mod machines;
 pub mod oidc;
 mod orders;
+mod pages;
 mod staff;
 mod test_payments;
 mod totp;
@@ -48,6 +49,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(collections::routes())
         .merge(search::routes())
         .merge(settings::routes())
+        .merge(pages::routes())
         .merge(imports::routes())
         .merge(inventory::routes())
         .merge(carts::routes())

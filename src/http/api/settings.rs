@@ -8,6 +8,7 @@ use crate::actors::ask::{Answered, Refusal};
 use crate::actors::merchant::{MerchantRejection, SettingsOutcome};
 use crate::actors::pictures::{MediaName, PATH};
 use crate::domain::settings::{Logo, ShopSettings};
+use crate::domain::text_page::TextPageRejection;
 use crate::http::access::{Caller, Staff};
 use crate::http::app::{App, Call};
 use crate::http::body::Body;
@@ -96,6 +97,15 @@ impl From<Refusal<MerchantRejection>> for ApiError {
         match refusal {
             Refusal::Rejected(MerchantRejection::Settings(rejection)) => {
                 ApiError::InvalidValue(rejection.0)
+            }
+            Refusal::Rejected(MerchantRejection::Page(TextPageRejection::Unknown)) => {
+                ApiError::NotFound { what: "page" }
+            }
+            Refusal::Rejected(MerchantRejection::Page(TextPageRejection::Invalid(faults))) => {
+                ApiError::InvalidValue(faults)
+            }
+            Refusal::Rejected(rejection @ MerchantRejection::TooManyPages) => {
+                ApiError::Rule { code: "too_many_pages", detail: rejection.to_string() }
             }
             Refusal::Rejected(MerchantRejection::Changed { .. }) => ApiError::PreconditionFailed,
             Refusal::Unavailable => ApiError::Unavailable { what: "the shop" },

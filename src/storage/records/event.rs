@@ -9,6 +9,7 @@ use super::order::OrderEventV1;
 use super::settings::SettingsEventV1;
 use super::staff::StaffEventV1;
 use super::stock::{MovementV1, StockEventV1};
+use super::text_page::TextPageEventV1;
 use super::value::{TimeV1, each};
 use crate::domain::event::Fact;
 use crate::domain::stock::Movement;
@@ -50,6 +51,7 @@ enum FactV1<'a> {
     Customer([u8; 16], #[serde(borrow)] CustomerEventV1<'a>),
     Mail([u8; 16], #[serde(borrow)] MailEventV1<'a>),
     Settings(#[serde(borrow)] SettingsEventV1<'a>),
+    TextPage(#[serde(borrow)] TextPageEventV1<'a>),
 }
 
 impl<'a> From<&'a LoggedFact> for LoggedFactV1<'a> {
@@ -86,6 +88,7 @@ impl<'a> From<&'a Fact> for FactV1<'a> {
             Fact::Customer(id, event) => FactV1::Customer(*id.as_bytes(), event.into()),
             Fact::Mail(id, event) => FactV1::Mail(*id.as_bytes(), event.into()),
             Fact::Settings(event) => FactV1::Settings(event.into()),
+            Fact::TextPage(event) => FactV1::TextPage(event.into()),
         }
     }
 }
@@ -104,6 +107,7 @@ impl TryFrom<FactV1<'_>> for Fact {
             FactV1::Customer(id, event) => Fact::Customer(CustomerId::from_bytes(id), event.into()),
             FactV1::Mail(id, event) => Fact::Mail(MailId::from_bytes(id), event.into()),
             FactV1::Settings(event) => Fact::Settings(event.into()),
+            FactV1::TextPage(event) => Fact::TextPage(event.into()),
         })
     }
 }

@@ -36,6 +36,7 @@ use crate::domain::shipping::ShippingOption;
 use crate::domain::staff::{Act, ApiKey, Invitation, Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
+use crate::domain::text_page::{TextPage, TextPageEvent};
 use crate::domain::{
     Address, AddressId, ApiKeyId, CartId, Currency, CustomerId, InvitationId, MailId, Money,
     OrderId, PaymentId, PersonId, ProductId, RefundId, Sealed, Sku, StaffId, Timestamp,
@@ -275,6 +276,16 @@ fn collection(members: Members) -> Collection {
     }
 }
 
+fn text_page() -> TextPage {
+    TextPage {
+        handle: "about".into(),
+        title: "Über uns".into(),
+        markdown: "We make *kettles*.".into(),
+        created_at: NOON,
+        updated_at: LATER,
+    }
+}
+
 fn settings() -> ShopSettings {
     ShopSettings {
         name: "Kettles & Söhne".into(),
@@ -324,6 +335,11 @@ fn carts_keep_their_bytes() {
         ("abandoned", Cart { status: CartStatus::Abandoned, lines: vec![], ..cart() }),
     ];
     check(1, include_str!("golden/cart.v1.hex"), &samples);
+}
+
+#[test]
+fn text_pages_keep_their_bytes() {
+    check(1, include_str!("golden/page.v1.hex"), &[("about", text_page())]);
 }
 
 #[test]
@@ -886,6 +902,8 @@ fn other_facts() -> Vec<(&'static str, Fact)> {
             "settings, updated",
             Fact::Settings(SettingsEvent::Updated { settings: Box::new(settings()), at: NOON }),
         ),
+        ("page, saved", Fact::TextPage(TextPageEvent::Saved(text_page()))),
+        ("page, deleted", Fact::TextPage(TextPageEvent::Deleted { handle: handle() })),
         ("mail, given up", mail(MailEvent::GivenUp { reason: GiveUp::TooLate, at: NOON })),
     ]
 }

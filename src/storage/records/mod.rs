@@ -29,6 +29,7 @@ mod secrets;
 mod settings;
 mod staff;
 mod stock;
+mod text_page;
 mod tokens;
 
 pub use access::{ApiKeyRow, FactorState, InvitationRow, SecondFactorRow, SessionRow};

@@ -33,6 +33,7 @@ use crate::domain::shipping::ShippingOption;
 use crate::domain::staff::{Act, ApiKey, Invitation, Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
 use crate::domain::tax::Prices;
+use crate::domain::text_page::{TextPage, TextPageEvent};
 use crate::domain::{
     Address, AddressId, ApiKeyId, CartId, Currency, CustomerId, InvitationId, MailId, Money,
     OrderId, PaymentId, PersonId, ProductId, RefundId, Region, Sealed, Sku, StaffId, Timestamp,
@@ -588,6 +589,23 @@ fn settings_events() -> impl Strategy<Value = SettingsEvent> {
         .prop_map(|(settings, at)| SettingsEvent::Updated { settings, at })
 }
 
+prop_compose! {
+    pub(super) fn text_pages()(
+        (handle, title, markdown) in (texts(), texts(), texts()),
+        created_at in times(),
+        updated_at in times(),
+    ) -> TextPage {
+        TextPage { handle, title, markdown, created_at, updated_at }
+    }
+}
+
+fn text_page_events() -> impl Strategy<Value = TextPageEvent> {
+    prop_oneof![
+        text_pages().prop_map(TextPageEvent::Saved),
+        texts().prop_map(|handle| TextPageEvent::Deleted { handle }),
+    ]
+}
+
 fn roles() -> impl Strategy<Value = Role> {
     select(vec![Role::Staff, Role::Admin])
 }
@@ -843,6 +861,7 @@ fn facts() -> impl Strategy<Value = Fact> {
             .boxed(),
         (mail_ids(), mail_events()).prop_map(|(id, event)| Fact::Mail(id, event)).boxed(),
         settings_events().prop_map(Fact::Settings).boxed(),
+        text_page_events().prop_map(Fact::TextPage).boxed(),
     ]
 }
 

@@ -16,6 +16,7 @@ use crate::domain::recipient::Contact;
 use crate::domain::settings::SavedSettings;
 use crate::domain::staff::Staff;
 use crate::domain::stock::Level;
+use crate::domain::text_page::TextPage;
 use crate::storage::codec::{CodecError, Stored};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -103,6 +104,11 @@ proptest! {
 
     #[test]
     fn settings_come_back(value in saved_settings(), place: Index, byte: u8) {
+        holds(value, place, byte)?;
+    }
+
+    #[test]
+    fn a_text_page_comes_back(value in text_pages(), place: Index, byte: u8) {
         holds(value, place, byte)?;
     }
 
@@ -207,6 +213,7 @@ proptest! {
         withstands::<Category>(&bytes)?;
         withstands::<Collection>(&bytes)?;
         withstands::<SavedSettings>(&bytes)?;
+        withstands::<TextPage>(&bytes)?;
         withstands::<Staff>(&bytes)?;
         withstands::<CustomerRow>(&bytes)?;
         withstands::<Profile>(&bytes)?;

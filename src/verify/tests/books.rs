@@ -19,6 +19,7 @@ use crate::domain::settings::{SavedSettings, SettingsEvent, ShopSettings};
 use crate::domain::staff::{Role, Staff, StaffEvent};
 use crate::domain::stock::{Change, Level, Movement, Stock, StockCommand, StockEvent};
 use crate::domain::tax::Prices;
+use crate::domain::text_page::{TextPage, TextPageCommand, TextPageEvent};
 use crate::domain::{
     CartId, Currency, CustomerId, MailId, OrderId, PaymentId, PersonId, RefundId, Sealed, Sku,
     Span, StaffId, Timestamp,
@@ -203,6 +204,26 @@ impl<S: Store> Books<S> {
         let version = self.version(&EntityKey::Settings);
         batch.put(EntityKey::Settings, version, &SavedSettings::apply(&event));
         batch.fact(self.now, Fact::Settings(event), vec![]);
+        self.commit(batch);
+    }
+
+    pub fn save_page(&mut self, handle: &str, text: &str) {
+        let key = EntityKey::TextPage(handle.into());
+        let command = TextPageCommand::Save { title: handle.into(), markdown: text.into() };
+        let before = self.row::<TextPage>(&key).map(|(_, page)| page);
+        let events = TextPage::decide(before.as_ref(), handle, command, self.now).unwrap();
+        let mut batch = Batch::new();
+        batch.put(key.clone(), self.version(&key), &TextPage::apply(&events[0]).unwrap());
+        batch.fact(self.now, Fact::TextPage(events[0].clone()), vec![]);
+        self.commit(batch);
+    }
+
+    pub fn delete_page(&mut self, handle: &str) {
+        let key = EntityKey::TextPage(handle.into());
+        let mut batch = Batch::new();
+        batch.remove(key.clone(), self.version(&key));
+        let event = TextPageEvent::Deleted { handle: handle.into() };
+        batch.fact(self.now, Fact::TextPage(event), vec![]);
         self.commit(batch);
     }
 
@@ -542,6 +563,10 @@ impl<S: Store> Town<S> {
         books.save_collection("gifts");
         books.save_settings("Kettles");
         books.save_settings("Pots");
+        books.save_page("about", "We.");
+        books.save_page("about", "All of us.");
+        books.save_page("sizes", "S, M");
+        books.delete_page("sizes");
         for name in ["A", "B", "C"] {
             books.receive(name, 20);
         }

@@ -13,6 +13,7 @@ use crate::domain::pricing::tests::usd;
 use crate::domain::settings::SavedSettings;
 use crate::domain::staff::{Role, Staff};
 use crate::domain::stock::{Change, Level, Movement, StockEvent};
+use crate::domain::text_page::TextPage;
 use crate::domain::{CartId, OrderId, PaymentId, Sealed, Seq, Span, Timestamp};
 use crate::storage::records::{
     CustomerRow, FactorState, KeyRow, Reservation, SecondFactorRow, SessionRow,
@@ -499,6 +500,13 @@ fn a_row_that_is_not_the_replay_of_its_events_is_found() {
     );
     check(
         |town| {
+            let key = EntityKey::TextPage("about".into());
+            town.books.alter::<TextPage>(&key, |page| page.markdown.push('!'));
+        },
+        &[I6],
+    );
+    check(
+        |town| {
             let key = EntityKey::Staff(town.staff);
             town.books.alter::<Staff>(&key, |staff| staff.role = Role::Staff);
         },
@@ -544,6 +552,7 @@ fn a_row_that_is_gone_is_found() {
         check(|town| town.books.remove_row(&key), &[I6]);
     }
     check(|town| town.books.remove_row(&EntityKey::Settings), &[I6]);
+    check(|town| town.books.remove_row(&EntityKey::TextPage("about".into())), &[I6]);
     check(|town| town.books.remove_row(&EntityKey::Staff(town.staff)), &[I6]);
     check(|town| town.books.remove_row(&EntityKey::Customer(town.customer)), &[I6]);
     check(|town| town.books.remove_row(&EntityKey::Mail(town.mail)), &[I6]);
@@ -587,6 +596,7 @@ fn a_row_that_cannot_be_read_is_found() {
         (Table::Categories, EntityKey::Category("kitchen".into())),
         (Table::Collections, EntityKey::Collection("gifts".into())),
         (Table::Settings, EntityKey::Settings),
+        (Table::TextPages, EntityKey::TextPage("about".into())),
     ] {
         check(|town| town.plant(table, row_key(&key), Some(RUBBISH)), &[I6]);
     }

@@ -15,6 +15,7 @@ use crate::domain::permission::Permission;
 use crate::domain::settings::SettingsEvent;
 use crate::domain::staff::StaffEvent;
 use crate::domain::stock::StockEvent;
+use crate::domain::text_page::TextPageEvent;
 use crate::http::json::{MoneyJson, Time};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -60,8 +61,8 @@ pub struct EventsMeta {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = EventEntity)]
 pub struct EntityJson {
-    /// `cart`, `order`, `sku`, `product`, `category`, `collection`, `staff`, `customer`, `mail` or
-    /// `settings`.
+    /// `cart`, `order`, `sku`, `product`, `category`, `collection`, `staff`, `customer`, `mail`,
+    /// `settings` or `page`.
     #[schema(example = "order")]
     pub kind: &'static str,
     pub id: String,
@@ -81,6 +82,8 @@ impl From<&Event> for EventJson {
             Fact::Settings(SettingsEvent::Updated { settings, .. }) => {
                 json!({ "name": settings.name })
             }
+            Fact::TextPage(TextPageEvent::Saved(page)) => json!({ "title": page.title }),
+            Fact::TextPage(TextPageEvent::Deleted { .. }) => json!({}),
         };
         if !event.movements.is_empty() {
             let movement = |movement: &crate::domain::stock::Movement| {
@@ -112,6 +115,7 @@ impl From<EntityKey> for EntityJson {
             EntityKey::Customer(id) => ("customer", id.to_string()),
             EntityKey::Mail(id) => ("mail", id.to_string()),
             EntityKey::Settings => ("settings", "shop".to_owned()),
+            EntityKey::TextPage(handle) => ("page", handle),
         };
         EntityJson { kind, id }
     }
@@ -387,6 +391,7 @@ mod tests {
             Fact::Grouping(GroupingEvent::CategorySaved(category)),
             Fact::Grouping(GroupingEvent::CategoryDeleted { handle: "kitchen".into() }),
             Fact::Settings(SettingsEvent::Updated { settings: Box::default(), at: at() }),
+            Fact::TextPage(TextPageEvent::Deleted { handle: "about".into() }),
             Fact::Staff(staff, created),
             Fact::Staff(staff, StaffEvent::PasswordChanged { at: at() }),
             Fact::Staff(staff, StaffEvent::RoleChanged { role: Role::Staff, at: at() }),

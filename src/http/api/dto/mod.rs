@@ -13,6 +13,7 @@ pub mod import;
 pub mod inventory;
 pub mod oidc;
 pub mod order;
+pub mod page;
 pub mod payment;
 pub mod product;
 pub mod search;
@@ -113,6 +114,7 @@ mod tests {
         compiles::<order::Cancel>();
         compiles::<product::ProductCreate>();
         compiles::<product::ProductUpdate>();
+        compiles::<page::PageSave>();
         compiles::<settings::SettingsUpdate>();
         compiles::<user::MeUpdate>();
         compiles::<user::UserUpdate>();
