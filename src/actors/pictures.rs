@@ -6,7 +6,9 @@ use crate::media::{self, MediaStore};
 use std::io;
 use std::sync::Arc;
 
-pub use crate::media::{MediaName, PATH, Picture, PictureError, PictureKind, Sample, sample};
+pub use crate::media::{
+    MediaName, PATH, Picture, PictureError, PictureKind, Sample, Srcset, sample, srcset,
+};
 
 /// Keeps and gives pictures. Cheap to clone.
 #[derive(Clone)]
@@ -31,11 +33,14 @@ impl Pictures {
         Pictures { store, pool }
     }
 
-    /// Makes a picture of an upload and keeps it; durable when this returns.
+    /// Makes a picture of an upload and keeps it in all its widths; durable when this returns.
     pub async fn keep(&self, upload: Vec<u8>) -> Result<Picture, PicturesError> {
         let store = Arc::clone(&self.store);
         let kept = self.pool.run(move || {
             let picture = media::renewed(&upload)?;
+            for (name, bytes) in &picture.copies {
+                store.put(name, bytes)?;
+            }
             store.put(&picture.name, &picture.bytes)?;
             Ok(picture)
         });
@@ -52,9 +57,19 @@ impl Pictures {
         Ok(bytes.await??)
     }
 
-    /// A picture's bytes.
+    /// A picture's bytes. A narrower copy that is missing is made of its original and kept.
     pub async fn find(&self, name: MediaName) -> Result<Option<Vec<u8>>, PicturesError> {
         let store = Arc::clone(&self.store);
-        Ok(self.pool.run(move || store.get(&name)).await??)
+        let found = self.pool.run(move || {
+            if let Some(bytes) = store.get(&name)? {
+                return Ok(Some(bytes));
+            }
+            let original = name.original().map(|original| store.get(&original));
+            let Some(original) = original.transpose()?.flatten() else { return Ok(None) };
+            let copy = media::narrowed(&original, &name)?;
+            store.put(&name, &copy)?;
+            Ok(Some(copy))
+        });
+        found.await?
     }
 }

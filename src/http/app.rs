@@ -7,7 +7,7 @@ use super::kept::Answers;
 use super::list::PublicUrl;
 use super::problem::ApiError;
 use super::texts::Texts;
-use crate::actors::pictures::{PATH, Pictures};
+use crate::actors::pictures::{PATH, Pictures, Srcset, srcset};
 use crate::domain::order::Attempt;
 use crate::identity::SignIns;
 use crate::payments::test::TestProvider;
@@ -41,6 +41,12 @@ impl App {
     /// when the shop moves.
     pub fn picture_url<'a>(&self, url: &'a str) -> Cow<'a, str> {
         if url.starts_with(PATH) { self.public_url.join(url).into() } else { url.into() }
+    }
+
+    /// The widths of a picture of ours, whether it is named by its path or in full; `None` of others
+    /// and of drawings. It looks at the address alone.
+    pub fn srcset(&self, url: &str) -> Option<Srcset> {
+        srcset(url.strip_prefix(self.public_url.as_str()).unwrap_or(url))
     }
 }
 

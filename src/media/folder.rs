@@ -52,7 +52,7 @@ mod tests {
     fn what_was_put_is_got_also_by_the_next_who_opens() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("media");
-        let name = MediaName::of(b"pixels", PictureKind::Webp);
+        let name = MediaName::of(b"pixels", PictureKind::Webp, 3, 2);
         let folder = Folder::open(&path).unwrap();
         assert_eq!(folder.get(&name).unwrap(), None);
         folder.put(&name, b"pixels").unwrap();

@@ -32,6 +32,7 @@ mod orders;
 mod real_oidc;
 mod own;
 mod people;
+mod pictures;
 mod search;
 mod settings;
 mod text_pages;

@@ -53,7 +53,7 @@ pub fn pages() -> [(&'static str, MethodRouter<App>); 2] {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used; forms are read part by part")]
 struct ImageUpload {
-    /// JPEG, PNG or WebP, at most 12,000 pixels wide and high.
+    /// JPEG, PNG or WebP, at most 12,000 pixels wide and high, and 67 million of them in all.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// What the picture shows, for those who do not see it.
@@ -69,8 +69,8 @@ struct Upload {
 
 /// Add a picture to a product.
 ///
-/// It is encoded anew, so that nothing but its pixels is kept, and becomes the last of the
-/// product's images. The same picture again stays one.
+/// It is encoded anew, so that nothing but its pixels is kept, in the widths that pages show, and
+/// becomes the last of the product's images. The same picture again stays one.
 #[utoipa::path(post, path = "/v1/products/{productId}/images", tag = "Catalog",
     request_body(content = ImageUpload, content_type = "multipart/form-data"),
     params(("productId" = String, Path), ("Idempotency-Key" = Option<String>, Header)), security(("bearer" = [])),
@@ -114,7 +114,7 @@ fn with_image(
         let fault = Fault { pointer: "/file".into(), detail };
         return Err(Refusal::Rejected(ProductRejection::Invalid(vec![fault]).into()));
     } else {
-        let (width, height) = (Some(picture.width), Some(picture.height));
+        let (width, height) = (Some(picture.name.width()), Some(picture.name.height()));
         content.images.push(Image { url, alt: alt.to_owned(), width, height });
     }
     Ok(Edited { content, stock: vec![] })
@@ -185,7 +185,11 @@ async fn picture(
 ) -> Result<Response, ApiError> {
     let tag = EntityTag::of_bytes(name.to_string().as_bytes());
     let kind = name.kind();
-    let found = app.pictures.find(name).await.map_err(upload_problem)?;
+    // Whatever is wrong with a picture that was taken, it is not who asks for it.
+    let found = app.pictures.find(name).await.map_err(|error| match error {
+        PicturesError::Pool(_) => upload_problem(error),
+        PicturesError::Picture(_) | PicturesError::Store(_) => ApiError::fault(&error),
+    })?;
     let bytes = found.ok_or(ApiError::NotFound { what: "picture" })?;
     let head = FileHead {
         media_type: kind.media_type(),
