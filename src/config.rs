@@ -22,7 +22,7 @@ use crate::domain::{Currency, Money, Region, Span};
 use crate::http::admission::Rule;
 use crate::http::client::{Proxies, ProxyHeader};
 use crate::http::cors::Cors as AllowedSites;
-use crate::http::limits::{ConnectionLimits, Limits as DoorLimits, Pace};
+use crate::http::limits::{ConnectionLimits, Limits as DoorLimits, LiveLimits, Pace};
 use crate::http::rates::{PerMinute, RateSettings};
 use crate::http::settings::DoorSettings;
 use crate::http::tls::TlsSettings;
@@ -195,6 +195,10 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at once from one address that is no proxy of ours; default 256.
     pub connections_per_address: usize,
+    /// Live streams of stock at once, which open product pages have; default 2 048.
+    pub live_streams: usize,
+    /// The same for one client address; default 64. Without limit where nobody is counted.
+    pub live_streams_per_address: usize,
 }
 
 /// Requests a minute; 0 for any number.
@@ -363,6 +367,8 @@ impl Default for Limits {
             write_ms: 30_000,
             connections: 16_384,
             connections_per_address: 256,
+            live_streams: 2_048,
+            live_streams_per_address: 64,
         }
     }
 }
@@ -487,7 +493,7 @@ impl Tls {
 impl Limits {
     fn of_door(&self, is_counted: bool) -> DoorLimits {
         let millis = |millis: u32| Duration::from_millis(millis.into());
-        let per_address = if is_counted { self.connections_per_address } else { usize::MAX };
+        let counted = |most: usize| if is_counted { most } else { usize::MAX };
         DoorLimits {
             most_requests: self.requests,
             writes: (self.write_wait_ms > 0)
@@ -501,13 +507,17 @@ impl Limits {
             url_bytes: self.url_bytes,
             connections: ConnectionLimits {
                 most: self.connections,
-                most_per_address: per_address,
+                most_per_address: counted(self.connections_per_address),
                 head_bytes: self.header_bytes,
                 most_headers: self.headers,
                 head_time: millis(self.header_ms),
                 idle_time: millis(self.idle_ms),
                 write_time: millis(self.write_ms),
                 ..ConnectionLimits::default()
+            },
+            live: LiveLimits {
+                most: self.live_streams,
+                most_per_address: counted(self.live_streams_per_address),
             },
             ..DoorLimits::default()
         }

@@ -29,6 +29,7 @@ const INDEX_LAG: &str = "mercat_search_index_lag_events";
 const MAILS_WAITING: &str = "mercat_mails_waiting";
 const MAILS: &str = "mercat_mails_total";
 const STREAMS: &str = "mercat_event_streams";
+const STOCK_STREAMS: &str = "mercat_stock_streams";
 const BACKUP_TAKEN: &str = "mercat_backup_taken_timestamp_seconds";
 const BACKUP_FAILING: &str = "mercat_backup_failing";
 const ARCHIVE_WAITING: &str = "mercat_archive_batches_waiting";
@@ -52,6 +53,8 @@ pub struct Telemetry {
     routes: RwLock<HashMap<Box<str>, Series>>,
     /// Kept by the front door.
     pub writes: Arc<WriteGauge>,
+    /// Live streams of stock that are open.
+    pub stock_streams: AtomicUsize,
 }
 
 /// The writes that the front door let in.
@@ -126,6 +129,7 @@ impl Default for Telemetry {
             describe_gauge!(MAILS_WAITING, "Mails that wait to be sent");
             describe_counter!(MAILS, "Mails that are over, by what became of them");
             describe_gauge!(STREAMS, "Live streams of events that are open");
+            describe_gauge!(STOCK_STREAMS, "Live streams of stock that are open");
             describe_gauge!(BACKUP_TAKEN, Unit::Seconds, "When the last backup was taken");
             describe_gauge!(BACKUP_FAILING, "1 where the last planned backup failed, else 0");
             describe_gauge!(DAMAGED, "1 where a stored row is not what was written, else 0");
@@ -143,6 +147,7 @@ impl Default for Telemetry {
             requests: AtomicU64::new(0),
             routes: RwLock::default(),
             writes: Arc::default(),
+            stock_streams: AtomicUsize::new(0),
         }
     }
 }
@@ -207,6 +212,7 @@ impl Telemetry {
             counter!(MAILS, "outcome" => "sent").absolute(figures.mails_sent);
             counter!(MAILS, "outcome" => "given_up").absolute(figures.mails_given_up);
             gauge!(STREAMS).set(figures.streams as f64);
+            gauge!(STOCK_STREAMS).set(self.stock_streams.load(Ordering::Relaxed) as f64);
             gauge!(HEALTHY).set(f64::from(u8::from(figures.healthy)));
             let KeepingFigures { backup_taken_at_ms, .. } = figures.keeping;
             if let Some(at) = backup_taken_at_ms {

@@ -187,7 +187,7 @@ pub fn read_query<T: DeserializeOwned + IntoParams + 'static>(query: &str) -> Re
 }
 
 /// `application/x-www-form-urlencoded`, one part of it.
-fn decoded(text: &str) -> Option<String> {
+pub fn decoded(text: &str) -> Option<String> {
     let text = text.replace('+', " ");
     percent_decode_str(&text).decode_utf8().ok().map(|text| text.into_owned())
 }

@@ -23,6 +23,15 @@ pub struct Limits {
     /// Bytes of a path with its query.
     pub url_bytes: usize,
     pub connections: ConnectionLimits,
+    pub live: LiveLimits,
+}
+
+/// Live streams of stock at once.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveLimits {
+    pub most: usize,
+    /// The same for one client address.
+    pub most_per_address: usize,
 }
 
 /// The slowest that a body may come: all of it within `grace` and a second more for each
@@ -66,6 +75,7 @@ impl Default for Limits {
             pace: Pace { grace: Duration::from_secs(10), bytes_per_second: 1_000 },
             url_bytes: 8_192,
             connections: ConnectionLimits::default(),
+            live: LiveLimits { most: 2_048, most_per_address: 64 },
         }
     }
 }

@@ -5,6 +5,7 @@
 //! JSON, so a change of an answer never moves a stored byte.
 
 pub mod api;
+pub mod storefront;
 pub mod body;
 pub mod docs;
 pub mod etag;

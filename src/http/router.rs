@@ -9,6 +9,7 @@ use super::layers::Front;
 use super::openapi;
 use super::problem::with_fallbacks;
 use super::settings::DoorSettings;
+use super::storefront;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
@@ -36,6 +37,7 @@ pub fn front(app: App, settings: DoorSettings) -> Result<Front, RouterError> {
     let json: Arc<[u8]> = serde_json::to_vec(&document)?.into();
     let docs = Arc::new(Docs::new(&document)?);
     let mut pages = api::pages();
+    pages.extend(storefront::pages(&settings.limits));
     pages.extend([
         ("/openapi.json", get(move || std::future::ready(json_document(&json)))),
         ("/docs", get(move |headers: HeaderMap| std::future::ready(docs.answer(&headers)))),

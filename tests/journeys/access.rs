@@ -72,6 +72,7 @@ async fn the_table_has_every_route_and_no_other() {
         "GET /account/invitation",
         "GET /account/new-password",
         "GET /docs",
+        "GET /live/stock",
         "GET /media/demo/{file}",
         "GET /media/{name}",
         "GET /openapi.json",

@@ -21,6 +21,7 @@ mod realmail;
 mod manner;
 mod hostile;
 mod limits;
+mod live;
 mod logins;
 mod openapi;
 #[cfg(feature = "oidc")]

@@ -174,6 +174,8 @@ pub const ROWS: &[Row] = &[
     // Pictures.
     row("GET", "/media/{name}", Open),
     row("GET", "/media/demo/{file}", Open),
+    // What pages follow.
+    row("GET", "/live/stock", Open),
 ];
 
 impl Rule {

@@ -1,4 +1,4 @@
-//! How many connections there may be, in all and from one address.
+//! How many connections there may be, in all and from one address; likewise live streams.
 
 use crate::actors::accounts::throttle::network_of;
 use std::collections::HashMap;
@@ -44,6 +44,11 @@ impl Places {
         Some(Place { places: self.clone(), network })
     }
 
+    /// Whether all are taken.
+    pub fn is_full(&self) -> bool {
+        self.in_use() >= self.0.most
+    }
+
     /// Connections now.
     pub fn in_use(&self) -> usize {
         self.taken().total
@@ -86,9 +91,9 @@ mod tests {
         let places = Places::new(3, 2);
         let first = places.take(ip("192.0.2.1"), false).unwrap();
         let _second = places.take(ip("192.0.2.1"), false).unwrap();
-        assert!(places.take(ip("192.0.2.1"), false).is_none());
+        assert!(places.take(ip("192.0.2.1"), false).is_none() && !places.is_full());
         let _other = places.take(ip("192.0.2.2"), false).unwrap();
-        assert!(places.take(ip("192.0.2.3"), false).is_none());
+        assert!(places.take(ip("192.0.2.3"), false).is_none() && places.is_full());
         drop(first);
         assert_eq!(places.in_use(), 2);
         assert!(places.take(ip("192.0.2.1"), false).is_some());
