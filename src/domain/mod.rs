@@ -14,6 +14,7 @@ pub mod event;
 pub mod formats;
 pub mod guard;
 pub mod grouping;
+pub mod gtin;
 pub mod ids;
 pub mod mail;
 pub mod money;

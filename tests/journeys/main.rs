@@ -8,6 +8,7 @@ mod carts;
 mod catalog;
 mod checkout;
 mod faults;
+mod feeds;
 mod flood;
 mod front;
 mod goods;

@@ -174,8 +174,13 @@ pub const ROWS: &[Row] = &[
     // Pictures.
     row("GET", "/media/{name}", Open),
     row("GET", "/media/demo/{file}", Open),
-    // What pages follow.
+    // What browsers follow and other people's machines read.
     row("GET", "/live/stock", Open),
+    row("GET", "/sitemap.xml", Open),
+    row("GET", "/robots.txt", Open),
+    row("GET", "/feeds/google.xml", Open),
+    row("GET", "/feeds/new.xml", Open),
+    row("GET", "/llms.txt", Open),
 ];
 
 impl Rule {

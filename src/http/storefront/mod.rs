@@ -1,6 +1,15 @@
 //! What shoppers' browsers and other people's machines read of the shop.
 
+pub mod addresses;
+mod document;
+mod feeds;
+mod google;
 mod live;
+mod llms;
+mod remade;
+mod robots;
+mod sitemap;
+mod xml;
 
 use super::app::App;
 use super::limits::Limits;
@@ -8,5 +17,12 @@ use axum::routing::MethodRouter;
 
 /// Every page by its path.
 pub fn pages(limits: &Limits) -> Vec<(&'static str, MethodRouter<App>)> {
-    vec![live::page(limits.live)]
+    vec![
+        live::page(limits.live),
+        sitemap::page(),
+        robots::page(),
+        google::page(),
+        feeds::page(),
+        llms::page(),
+    ]
 }
