@@ -9,6 +9,7 @@ use crate::http::app::App;
 use crate::http::kept::Answers;
 use crate::http::router::front;
 use crate::http::server::Server;
+use crate::http::storefront::shell::Look;
 use crate::http::texts::Texts;
 use crate::http::tls::Tls;
 use crate::identity::SignIns;
@@ -16,6 +17,7 @@ use anyhow::{Context, bail};
 use rustix::process::{Resource, getrlimit};
 use std::env;
 use std::io;
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
@@ -101,6 +103,7 @@ pub(super) async fn open_door(
     let upload_bytes = config.limits.upload_bytes;
     let sign_ins = SignIns::open(&config.identity, |id| public_url.join(&callback_path(id)))?;
     let app = App {
+        look: Arc::new(Look::of(config.name.as_deref(), &public_url)),
         shop: shop.clone(),
         public_url,
         pictures,

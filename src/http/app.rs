@@ -6,6 +6,7 @@ use super::idempotency::IdempotencyKey;
 use super::kept::Answers;
 use super::list::PublicUrl;
 use super::problem::ApiError;
+use super::storefront::shell::Look;
 use super::texts::Texts;
 use crate::actors::pictures::{PATH, Pictures, Srcset, srcset};
 use crate::domain::order::Attempt;
@@ -34,9 +35,16 @@ pub struct App {
     pub upload_bytes: usize,
     /// Sign-in with identity providers.
     pub sign_ins: SignIns,
+    /// What the merchant chose of the look of pages; pages ask [`App::look`].
+    pub look: Arc<Look>,
 }
 
 impl App {
+    /// How the shop looks now: the one place that pages learn it from.
+    pub fn look(&self) -> Arc<Look> {
+        Arc::clone(&self.look)
+    }
+
     /// The full address of a picture: our own are known by their path alone, so that they are found
     /// when the shop moves.
     pub fn picture_url<'a>(&self, url: &'a str) -> Cow<'a, str> {

@@ -25,6 +25,9 @@ pub const SESSION: Cookie = Cookie { hosted: "__Host-mercat", plain: "mercat" };
 /// Which browser went to an identity provider.
 pub const SIGN_IN: Cookie = Cookie { hosted: "__Host-mercat-sign-in", plain: "mercat-sign-in" };
 
+/// The cart that is filled in a browser: its id is the guest's key.
+pub const CART: Cookie = Cookie { hosted: "__Host-mercat-cart", plain: "mercat-cart" };
+
 /// How long a browser keeps a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {

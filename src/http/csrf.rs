@@ -54,7 +54,7 @@ pub fn is_anonymous(cookie: &str) -> bool {
 
 /// Whether a cookie is long enough to be a secret: four letters that say of what kind it is, and 256
 /// bits. What follows from one that could be guessed would be no proof.
-fn is_secret(cookie: &str) -> bool {
+pub fn is_secret(cookie: &str) -> bool {
     let digits = cookie.get(4..).unwrap_or_default();
     digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -132,6 +132,15 @@ pub fn check(
         None if is_form(headers) => Ok(Shown::InForm),
         None => Err(MISSING),
     }
+}
+
+/// Whether the browser itself says that a write comes from a page of ours. Where nobody is logged in that
+/// is enough for a form on a page that is the same for everybody, and so can hold no token.
+pub fn is_said_to_be_ours(request: &Request<Body>, url: &PublicUrl, sites: &Cors) -> bool {
+    let headers = request.headers();
+    let is_said = headers.contains_key(ORIGIN)
+        || headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "same-origin");
+    is_said && is_from_here(headers, request.uri(), url, sites).is_ok()
 }
 
 /// Looks into a form, and gives the request with its body as it was.
@@ -234,6 +243,30 @@ mod tests {
         let empty = Request::post("/").header(HEADER, token("")).body(Body::empty()).unwrap();
         let guessed = check(&empty, Some(""), &URL.parse().unwrap(), &Cors::default());
         assert_eq!(guessed, Err(MISSING));
+    }
+
+    #[test]
+    fn a_browsers_own_word_is_asked_for_and_not_only_that_it_says_nothing_else() {
+        let said = |headers: &[(&str, &str)]| {
+            let mut request = Request::post("/cart/lines").header("host", "10.0.0.7:8080");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let request = request.body(Body::empty()).unwrap();
+            is_said_to_be_ours(&request, &URL.parse().unwrap(), &Cors::default())
+        };
+        assert!(said(&[("origin", "https://shop.example")]));
+        assert!(said(&[("sec-fetch-site", "same-origin")]));
+        assert!(!said(&[]) && !said(&[("sec-fetch-site", "none")]));
+        for foreign in [
+            &[("sec-fetch-site", "same-site")][..],
+            &[("origin", "https://evil.example")],
+            &[("origin", "null")],
+            &[("origin", "https://evil.example"), ("sec-fetch-site", "same-origin")],
+            &[("origin", "https://shop.example"), ("sec-fetch-site", "cross-site")],
+        ] {
+            assert!(!said(foreign), "{foreign:?}");
+        }
     }
 
     #[tokio::test]

@@ -203,13 +203,23 @@ pub fn versioned(
 
 /// A JSON answer whose tag is known beforehand: its text is asked for only where it is sent.
 pub fn shown(request: &HeaderMap, tag: &EntityTag, json: impl FnOnce() -> Bytes) -> Response {
-    let mut response = if is_known(request, tag) {
-        let mut response = Response::new(Body::empty());
+    shown_as(request, tag, HeaderValue::from_static("application/json"), json)
+}
+
+/// As [`shown`], of any media type.
+pub fn shown_as(
+    request: &HeaderMap,
+    tag: &EntityTag,
+    media_type: HeaderValue,
+    text: impl FnOnce() -> Bytes,
+) -> Response {
+    let mut response = Response::new(Body::empty());
+    if is_known(request, tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response
     } else {
-        json_bytes(StatusCode::OK, json())
-    };
+        *response.body_mut() = Body::from(text());
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+    }
     response.headers_mut().insert(ETAG, tag.value());
     response
 }

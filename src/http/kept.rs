@@ -9,13 +9,13 @@
 //! The answers lie in a table of fixed size, each at the place that its address hashes to; whoever
 //! comes to a place that is taken takes it over. All of them together stay below a bound in bytes.
 
-use super::etag::{EntityTag, shown};
+use super::etag::{EntityTag, shown_as};
 use crate::actors::reads::Moment;
 use arc_swap::ArcSwapOption;
 use axum::body::Bytes;
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, COOKIE, LINK};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -36,48 +36,66 @@ const MOST_BYTES: usize = 24 << 20;
 /// Texts below this many bytes are sent as they are.
 pub const ZIPPED_FROM_BYTES: usize = 1_024;
 
-/// A JSON answer that is the same for everybody.
+/// An answer that is the same for everybody.
 #[derive(Debug)]
 pub struct Shown {
     pub tag: EntityTag,
-    /// The neighbours of a page of a list.
-    pub link: Option<HeaderValue>,
-    pub json: Bytes,
+    media_type: HeaderValue,
+    /// What is said of it beside its tag and media type.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    pub text: Bytes,
     zipped: OnceLock<Bytes>,
 }
 
 impl Shown {
+    /// A JSON answer.
     pub fn new(tag: EntityTag, json: Bytes) -> Shown {
-        Shown { tag, link: None, json, zipped: OnceLock::new() }
+        Shown::of_type(HeaderValue::from_static("application/json"), tag, json)
     }
 
-    pub fn linked(mut self, link: Option<HeaderValue>) -> Shown {
-        self.link = link;
+    /// Any text: a page, a feed.
+    pub fn of_type(media_type: HeaderValue, tag: EntityTag, text: Bytes) -> Shown {
+        Shown { tag, media_type, headers: Vec::new(), text, zipped: OnceLock::new() }
+    }
+
+    /// With a header that a 304 has, too.
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Shown {
+        self.headers.push((name, value));
         self
+    }
+
+    /// With links to the neighbours of a page of a list.
+    pub fn linked(self, link: Option<HeaderValue>) -> Shown {
+        match link {
+            Some(link) => self.with(LINK, link),
+            None => self,
+        }
     }
 
     /// What a request with these headers is answered.
     pub fn answer(&self, asked: &HeaderMap) -> Response {
-        let zips = self.json.len() >= ZIPPED_FROM_BYTES && takes_gzip(asked);
-        let text = || if zips { self.zipped() } else { self.json.clone() };
-        let mut response = shown(asked, &self.tag, text);
+        let zips = self.text.len() >= ZIPPED_FROM_BYTES && takes_gzip(asked);
+        let text = || if zips { self.zipped() } else { self.text.clone() };
+        let mut response = shown_as(asked, &self.tag, self.media_type.clone(), text);
         let is_zipped = zips && response.status() == StatusCode::OK;
         let headers = response.headers_mut();
         if is_zipped {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        headers.extend(self.link.clone().map(|link| (LINK, link)));
+        headers.extend(self.headers.iter().cloned());
         response
     }
 
     fn zipped(&self) -> Bytes {
-        let zip = || {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-            let zipped = encoder.write_all(&self.json).and_then(|()| encoder.finish());
-            zipped.expect("memory takes every write").into()
-        };
-        self.zipped.get_or_init(zip).clone()
+        self.zipped.get_or_init(|| zip(&self.text, Compression::default())).clone()
     }
+}
+
+/// `text` in the form of gzip.
+pub fn zip(text: &[u8], how: Compression) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), how);
+    let zipped = encoder.write_all(text).and_then(|()| encoder.finish());
+    zipped.expect("memory takes every write").into()
 }
 
 /// Kept answers. Cheap to clone.
@@ -105,7 +123,7 @@ pub struct Kept {
 impl Kept {
     /// Text, its zipped form and what lies around them.
     fn bytes(&self) -> usize {
-        self.shown.json.len() * 3 / 2 + self.address.len() + 512
+        self.shown.text.len() * 3 / 2 + self.address.len() + 512
     }
 }
 
@@ -136,7 +154,7 @@ impl Answers {
         let address = address(request.method(), request.uri(), request.headers());
         let route = request.extensions().get::<MatchedPath>();
         if let (Some(address), Some(route)) = (address, route)
-            && shown.json.len() <= LONGEST
+            && shown.text.len() <= LONGEST
         {
             let (address, route) = (address.into(), route.as_str().into());
             self.0.keep(Kept { address, made_at, route, shown });
@@ -232,7 +250,7 @@ mod tests {
         let answers = Answers::new(moment.clone());
         let asked = routed("GET", "/a?page=2", &[]).await;
         answers.give(answers.moment(), &asked, text(10));
-        assert_eq!(find(&answers, "/a?page=2", &[]).unwrap().shown.json.len(), 10);
+        assert_eq!(find(&answers, "/a?page=2", &[]).unwrap().shown.text.len(), 10);
         assert_eq!(&*find(&answers, "/a?page=2", &[]).unwrap().route, "/{*path}");
         assert!(find(&answers, "/a?page=3", &[]).is_none());
         moment.pass();

@@ -19,7 +19,10 @@ use crate::telemetry::{Telemetry, request};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{DefaultBodyLimit, MatchedPath};
-use axum::http::header::{CONNECTION, CONTENT_TYPE, VARY};
+use axum::http::header::{
+    ACCEPT, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, VARY,
+    WWW_AUTHENTICATE,
+};
 use axum::http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version,
 };
@@ -69,6 +72,7 @@ struct Shared {
     hsts: Option<HeaderValue>,
     account_of: Option<AccountOf>,
     answers: Option<Answers>,
+    tell: Option<Tell>,
     under_way: AtomicUsize,
     writes: Option<Arc<Admission>>,
     made_ids: AtomicU64,
@@ -77,6 +81,10 @@ struct Shared {
 
 /// Whose valid credentials a request shows, as a number that nobody else has.
 type AccountOf = Box<dyn Fn(&HeaderMap) -> Option<u64> + Send + Sync>;
+
+/// What people are shown in place of a problem: a page. Of a request it is given the problem, the
+/// cookies and the id.
+type Tell = Box<dyn Fn(&Problem, &HeaderMap, &str) -> Option<Response> + Send + Sync>;
 
 /// What the connection knows of a request that came over it.
 pub struct Arrival {
@@ -142,6 +150,8 @@ struct End {
     over_tls: bool,
     is_last: bool,
     under_way: Option<UnderWay>,
+    /// The cookies of a browser that would be shown a page.
+    browser: Option<HeaderMap>,
 }
 
 impl Front {
@@ -168,6 +178,7 @@ impl Front {
                 hsts,
                 account_of: None,
                 answers: None,
+                tell: None,
                 writes: settings
                     .limits
                     .writes
@@ -197,6 +208,17 @@ impl Front {
     pub fn keeping(mut self, answers: Answers) -> Front {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.answers = Some(answers);
+        }
+        self
+    }
+
+    /// Shows people a page where something went wrong. To be called before the front is shared.
+    pub fn telling(
+        mut self,
+        tell: impl Fn(&Problem, &HeaderMap, &str) -> Option<Response> + Send + Sync + 'static,
+    ) -> Front {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.tell = Some(Box::new(tell));
         }
         self
     }
@@ -242,6 +264,7 @@ impl Front {
             over_tls: arrival.over_tls || settings.is_https,
             is_last: arrival.is_last || arrival.fault.is_some(),
             under_way: arrival.under_way,
+            browser: browser(request.method(), request.uri().path(), headers),
         };
         if let Some(fault) = arrival.fault {
             return self.refused(request.method(), started, fault, end);
@@ -319,8 +342,10 @@ impl Front {
     /// An answer that needs no handler.
     fn refused(&self, method: &Method, started: Instant, why: ApiError, end: End) -> Answering {
         let mut response = why.problem().response(Some(&end.path));
-        // It says already for which path it is.
-        response.extensions_mut().remove::<Problem>();
+        if end.browser.is_none() {
+            // It says already for which path it is.
+            response.extensions_mut().remove::<Problem>();
+        }
         let (method, status) = (method.as_str(), response.status().as_u16());
         self.shared.telemetry.answered(method, TURNED_AWAY, status, started.elapsed());
         ready(finished(response, end, &self.shared))
@@ -423,10 +448,22 @@ fn note(end: &End, status: u16, took: Duration) {
 
 /// The last touches: what only the outermost layer knows, and what every answer carries.
 fn finished(mut response: Response, end: End, shared: &Shared) -> Response {
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let encoded = response.headers().contains_key(axum::http::header::CONTENT_ENCODING);
+    let problem = response.extensions_mut().remove::<Problem>();
+    let page = problem.as_ref().and_then(|problem| {
+        let (tell, asked) = (shared.tell.as_ref()?, end.browser.as_ref()?);
+        tell(problem, asked, end.id.to_str().unwrap_or_default())
+    });
+    if let Some(page) = page {
+        let (head, body) = page.into_parts();
+        for name in [CONTENT_LENGTH, CONTENT_ENCODING, WWW_AUTHENTICATE] {
+            response.headers_mut().remove(name);
+        }
+        response.headers_mut().extend(head.headers);
+        *response.body_mut() = body;
+    } else if let Some(problem) = problem {
+        let encoded = response.headers().contains_key(CONTENT_ENCODING);
         if !encoded && !response.body().is_end_stream() {
-            response.headers_mut().remove(axum::http::header::CONTENT_LENGTH);
+            response.headers_mut().remove(CONTENT_LENGTH);
             *response.body_mut() = Body::from(problem.body(Some(&end.path)));
         }
     }
@@ -476,6 +513,16 @@ impl HttpBody for Held {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// The cookies of whoever asks as browsers do when they are to show a page. The API answers in its own
+/// words, whoever asks.
+fn browser(method: &Method, path: &str, headers: &HeaderMap) -> Option<HeaderMap> {
+    let is_of_api = path.starts_with("/v1/");
+    let mut lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let is_browser =
+        !is_of_api && method != Method::HEAD && lines.any(|line| line.contains("text/html"));
+    is_browser.then(|| headers.get_all(COOKIE).iter().map(|line| (COOKIE, line.clone())).collect())
 }
 
 fn is_text(headers: &HeaderMap) -> bool {

@@ -15,6 +15,7 @@ use crate::domain::{Money, OrderId, Sku, money::MoneyError};
 use crate::storage::StoreError;
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::FormRejection;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -361,6 +362,18 @@ impl Problem {
         self.status
     }
 
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub fn title(&self) -> &'static str {
+        self.title
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The JSON text; `instance` is the path of the request that met the problem.
     pub fn body(&self, instance: Option<&str>) -> Vec<u8> {
         let mut body = json!({
@@ -404,6 +417,19 @@ impl Problem {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.problem().response(None)
+    }
+}
+
+/// A page's form that cannot be read.
+impl From<FormRejection> for ApiError {
+    fn from(refused: FormRejection) -> ApiError {
+        match refused.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                ApiError::UnsupportedMediaType { expected: "application/x-www-form-urlencoded" }
+            }
+            _ => ApiError::invalid("", "must be what the form of this page sends"),
+        }
     }
 }
 

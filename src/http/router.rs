@@ -9,7 +9,7 @@ use super::layers::Front;
 use super::openapi;
 use super::problem::with_fallbacks;
 use super::settings::DoorSettings;
-use super::storefront;
+use super::storefront::{self, faults};
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
@@ -50,11 +50,12 @@ pub fn front(app: App, settings: DoorSettings) -> Result<Front, RouterError> {
     let telemetry = Arc::clone(&app.shop.telemetry);
     let calls = app.shop.env.providers.under_way();
     let routes = pages.into_iter().fold(routes, |routes, (path, page)| routes.route(path, page));
-    let (known, answers) = (app.clone(), app.answers.clone());
+    let (known, answers, telling) = (app.clone(), app.answers.clone(), app.clone());
     let gate = Gate::new(app.clone(), settings.cors.clone());
     let routes = routes.route_layer(gate).with_state(app);
     let front = Front::new(with_fallbacks(routes), settings, rand::random(), telemetry);
     let front = front.not_counting(calls).keeping(answers);
+    let front = front.telling(move |problem, asked, id| faults::page(&telling, problem, asked, id));
     Ok(front.counting_by(move |headers| access::account(&known, headers)))
 }
 

@@ -41,6 +41,7 @@ mod text_pages;
 mod raw;
 mod retries;
 mod staff;
+mod storefront;
 mod testshop;
 mod totp;
 mod tokens;

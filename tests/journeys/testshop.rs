@@ -18,6 +18,7 @@ use mercat::http::kept::Answers;
 use mercat::http::list::PublicUrl;
 use mercat::http::router::front;
 use mercat::http::server::{Server, Stopper};
+use mercat::http::storefront::shell::Look;
 use mercat::http::texts::Texts;
 use mercat::http::tls::Tls;
 use mercat::identity::SignIns;
@@ -42,6 +43,9 @@ use tokio::task::JoinHandle;
 
 /// When every test shop's clock starts: 2023-11-14T22:13:20Z.
 pub const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// What the shop is called on its pages, its letters and everywhere else.
+const NAME: &str = "Acme & Daughters";
 
 const ADMIN: &str = "admin@shop.example";
 const PASSWORD: &str = "correct horse battery staple";
@@ -183,6 +187,7 @@ impl TestShop {
         let public_url: PublicUrl = known_as.parse().unwrap();
         let callback = |id: &str| public_url.join(&callback_path(id));
         let app = App {
+            look: Arc::new(Look::of(Some(NAME), &public_url)),
             shop: shop.clone(),
             sign_ins: SignIns::open(&config.identity, callback).unwrap(),
             public_url,
@@ -307,7 +312,7 @@ impl Drop for Books {
 }
 
 fn letterhead() -> Letterhead {
-    Letterhead { shop: "Acme & Daughters".into(), public_url: "http://shop.example".into() }
+    Letterhead { shop: NAME.into(), public_url: "http://shop.example".into() }
 }
 
 /// Opens the store. The threads of a shop that was closed let go of its file a moment later.

@@ -185,6 +185,23 @@ impl Catalog {
         members
     }
 
+    /// How many public products are in the category of this name itself.
+    pub fn public_in_category(&self, name: &str) -> usize {
+        self.public.in_category(name)
+    }
+
+    /// A page of the public products of some categories, each named once.
+    pub fn in_categories<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+        sort: Sort,
+        page: Page,
+        levels: &Levels,
+    ) -> (usize, Vec<Arc<Listed>>) {
+        let members = names.into_iter().flat_map(|name| self.public.members_of(name));
+        shelf::sorted(members, sort, page, levels)
+    }
+
     /// The categories as a tree, those of one level by name.
     pub fn category_tree(&self) -> Vec<CategoryNode> {
         let mut below: std::collections::HashMap<Option<&str>, Vec<&Arc<Versioned<Category>>>> =
@@ -241,6 +258,25 @@ impl Catalog {
             Members::ByRule(rule) => {
                 let filter = ProductFilter::from(rule);
                 shelf::list(&[&self.public], &filter, Sort::default(), page, levels)
+            }
+        }
+    }
+
+    /// As [`Catalog::members`], in another order.
+    pub fn members_in_order(
+        &self,
+        collection: &Collection,
+        sort: Sort,
+        page: Page,
+        levels: &Levels,
+    ) -> (usize, Vec<Arc<Listed>>) {
+        match &collection.members {
+            Members::ByHand(ids) => {
+                let all = ids.iter().filter_map(|id| self.product(id));
+                shelf::sorted(all.filter(|own| own.is_public()), sort, page, levels)
+            }
+            Members::ByRule(rule) => {
+                shelf::list(&[&self.public], &ProductFilter::from(rule), sort, page, levels)
             }
         }
     }

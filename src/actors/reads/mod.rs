@@ -311,6 +311,14 @@ impl Reads {
         self.history(&EntityKey::Order(id), storage::Direction::Forward, page)
     }
 
+    /// The newest events of a cart, the last one first.
+    pub fn cart_history(&self, id: CartId, most: usize) -> Result<Vec<Event>, StoreError> {
+        let newest = Page { offset: 0, limit: most };
+        let (_, events) =
+            self.history(&EntityKey::Cart(id), storage::Direction::Backward, newest)?;
+        Ok(events)
+    }
+
     /// How many events moved or changed a SKU, and a page of them, newest first.
     pub fn movements(&self, sku: &Sku, page: Page) -> Result<(usize, Vec<Event>), StoreError> {
         self.history(&EntityKey::Sku(sku.clone()), storage::Direction::Backward, page)

@@ -413,7 +413,7 @@ fn pick<'a>(found: impl Iterator<Item = &'a Arc<Listed>>, page: Page) -> (usize,
 }
 
 /// Puts what was found in order, no further than to the end of the page.
-fn sorted<'a>(
+pub(super) fn sorted<'a>(
     found: impl Iterator<Item = &'a Arc<Listed>>,
     sort: Sort,
     page: Page,

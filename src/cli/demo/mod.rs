@@ -46,6 +46,7 @@ pub(super) async fn run(listen: SocketAddr) -> anyhow::Result<()> {
     let reads = &house.shop.reads;
     println!(
         "{name}, a demo shop: {products} products, {orders} past orders\n\
+         \n  Shop          {address}/\
          \n  API           {address}/v1/products\
          \n  API reference {address}/docs\
          \n  Health        {address}/readyz\

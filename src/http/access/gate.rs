@@ -72,16 +72,20 @@ impl Gate {
         let headers = request.headers();
         let (caller, shown) = match rule {
             Rule::Open => (Caller::Nobody, None),
-            Rule::Page => Caller::of_cookie(&self.app, headers),
+            Rule::Page | Rule::Form => Caller::of_cookie(&self.app, headers),
             _ => Caller::of(&self.app, headers).map_err(refuse)?,
         };
         rule.admits(&caller).map_err(refuse)?;
         let mut entry = Entry { admitted: Admitted { caller, shown, rule }, form_of: None };
-        let is_asked =
-            (rule == Rule::Page || entry.is_by_cookie()) && !csrf::is_read(request.method());
+        let is_asked = (matches!(rule, Rule::Page | Rule::Form) || entry.is_by_cookie())
+            && !csrf::is_read(request.method());
         if is_asked {
             let url = &self.app.public_url;
             let own = cookie::SESSION.read(headers, url);
+            let is_guests = rule == Rule::Form && !entry.is_by_cookie();
+            if is_guests && csrf::is_said_to_be_ours(request, url, &self.sites) {
+                return Ok(entry);
+            }
             match csrf::check(request, own, url, &self.sites).map_err(refuse)? {
                 Shown::Good => {}
                 Shown::InForm => entry.form_of = own.map(str::to_owned),

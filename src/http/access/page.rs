@@ -103,6 +103,7 @@ impl Rule {
             Rule::Open => "anybody; credentials are not looked at".into(),
             Rule::Public => "anybody".into(),
             Rule::Page => "anybody, from a page of this shop".into(),
+            Rule::Form => "anybody, from a page of this shop by its token or, of a guest, by the browser's word".into(),
             Rule::Key => "whoever knows the id".into(),
             Rule::LoggedIn => "whoever is logged in".into(),
             Rule::Customer => "customers".into(),

@@ -5,7 +5,7 @@ use super::Caller;
 use crate::domain::permission::Permission;
 use crate::http::problem::ApiError;
 use Permission as P;
-use Rule::{Customer, Key, LoggedIn, May, Member, Open, Own, OwnOrCart, Page, Public};
+use Rule::{Customer, Form, Key, LoggedIn, May, Member, Open, Own, OwnOrCart, Page, Public};
 use std::collections::HashMap;
 
 /// Who may call a route.
@@ -18,6 +18,9 @@ pub enum Rule {
     /// Anybody, from a page of this shop: every write needs the CSRF token that belongs to the
     /// browser's cookie, also where nobody is logged in. Of credentials the cookie alone counts.
     Page,
+    /// As `Page`, for forms on pages that are the same for everybody and so hold no token: where nobody
+    /// is logged in, the browser's own word that it comes from here will do.
+    Form,
     /// Whoever knows the random id in the path.
     Key,
     /// Whoever is logged in, for what is their own.
@@ -171,6 +174,18 @@ pub const ROWS: &[Row] = &[
     row("GET", "/metrics", Open),
     row("GET", "/openapi.json", Open),
     row("GET", "/docs", Open),
+    // The pages of the shop.
+    row("GET", "/", Page),
+    row("GET", "/c/{handle}", Page),
+    row("GET", "/collections/{handle}", Page),
+    row("GET", "/search", Page),
+    row("GET", "/p/{handle}", Page),
+    row("GET", "/cart", Page),
+    row("POST", "/cart/lines", Form),
+    row("POST", "/cart/lines/{sku}", Page),
+    row("POST", "/cart/lines/{sku}/remove", Page),
+    row("GET", "/assets/{hash}/{*file}", Open),
+    row("GET", "/favicon.svg", Open),
     // Pictures.
     row("GET", "/media/{name}", Open),
     row("GET", "/media/demo/{file}", Open),
@@ -193,6 +208,7 @@ impl Rule {
             Rule::Open
             | Rule::Public
             | Rule::Page
+            | Rule::Form
             | Rule::Key
             | Rule::LoggedIn
             | Rule::Customer
@@ -203,7 +219,7 @@ impl Rule {
     /// Whether a caller may come in at all. What is whose is then the handler's to see.
     pub fn admits(self, caller: &Caller) -> Result<(), ApiError> {
         let (permission, is_owned, is_carts) = match self {
-            Rule::Open | Rule::Public | Rule::Page | Rule::Key => return Ok(()),
+            Rule::Open | Rule::Public | Rule::Page | Rule::Form | Rule::Key => return Ok(()),
             Rule::LoggedIn => {
                 return match caller {
                     Caller::Nobody => Err(ApiError::Unauthenticated),

@@ -94,7 +94,7 @@ async fn send(
     State(app): State<App>,
     form: Result<Form<Sent>, FormRejection>,
 ) -> Result<Response, ApiError> {
-    let Form(Sent { token, password }) = form.map_err(|refused| refusal(&refused))?;
+    let Form(Sent { token, password }) = form?;
     let (own, password) = (token.clone(), Password::from(password));
     let done = detached(async move {
         let accounts = &app.shop.accounts;
@@ -123,16 +123,6 @@ async fn send(
             },
         ),
         Err(other) => Err(problem(other)),
-    }
-}
-
-fn refusal(refused: &FormRejection) -> ApiError {
-    match refused.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            ApiError::UnsupportedMediaType { expected: "application/x-www-form-urlencoded" }
-        }
-        _ => ApiError::invalid("", "must be what the form of this page sends"),
     }
 }
 

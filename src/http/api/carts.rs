@@ -18,6 +18,7 @@ use crate::http::app::{App, Call};
 use crate::http::body::{Body, MaybeBody, Named, Pair};
 use crate::http::etag::{answer, versioned};
 use crate::http::keyed::{carry_out, refused, rendered};
+use crate::http::layers::detached;
 use crate::http::problem::{ApiError, PriceChange, Shortage};
 use crate::secrets::Forgotten;
 use axum::extract::State;
@@ -79,16 +80,10 @@ async fn show(
     call: Call,
     Named(id): Named<CartId>,
 ) -> Result<Response, ApiError> {
-    match app.shop.engine.desk.cart(id, CartRequest::Show, None, None).await {
-        Ok(answered) => {
-            let view = answered.value;
-            let json = json(&app, &view)?;
-            // It tells where somebody lives, and whoever has its address needs no credentials.
-            Ok(private(versioned(&call.headers, StatusCode::OK, Some(view.version), &json)))
-        }
-        Err(Refusal::Rejected(refusal)) => Err(problem(&refusal)),
-        Err(Refusal::Unavailable) => Err(ApiError::Unavailable { what: "the shop" }),
-    }
+    let view = asked(&app, Some(id), CartRequest::Show).await?;
+    let json = json(&app, &view)?;
+    // It tells where somebody lives, and whoever has its address needs no credentials.
+    Ok(private(versioned(&call.headers, StatusCode::OK, Some(view.version), &json)))
 }
 
 /// Delete a cart.
@@ -344,6 +339,27 @@ fn checkout_problem(refusal: &CheckoutRefusal) -> ApiError {
         CheckoutRefusal::Pricing(error) => error.into(),
         CheckoutRefusal::Order(rejection) => rejection.into(),
         CheckoutRefusal::Forgotten(forgotten) => erased(forgotten),
+    }
+}
+
+/// Asks a cart, or makes one where there is none yet; for those who show it in their own way. A change
+/// is carried out whoever hangs up.
+pub(in crate::http) async fn asked(
+    app: &App,
+    cart: Option<CartId>,
+    request: CartRequest,
+) -> Result<CartView, ApiError> {
+    let desk = app.shop.engine.desk.clone();
+    let answered = detached(async move {
+        match cart {
+            Some(id) => desk.cart(id, request, None, None).await,
+            None => desk.create_cart(request, None).await,
+        }
+    });
+    match answered.await {
+        Ok(answered) => Ok(answered.value),
+        Err(Refusal::Rejected(refusal)) => Err(problem(&refusal)),
+        Err(Refusal::Unavailable) => Err(ApiError::Unavailable { what: "the shop" }),
     }
 }
 

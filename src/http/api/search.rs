@@ -93,7 +93,7 @@ fn order(query: &ProductQuery) -> Sort {
 }
 
 /// Reads the index on a thread that may be kept busy for some milliseconds.
-async fn in_index<T: Send + 'static>(
+pub(in crate::http) async fn in_index<T: Send + 'static>(
     app: &App,
     read: impl FnOnce(&Searcher) -> Result<T, SearchError> + Send + 'static,
 ) -> Result<T, ApiError> {
