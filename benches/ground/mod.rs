@@ -83,7 +83,7 @@ fn product(now: Timestamp) -> Product {
         variants: vec![variant],
         currency: Currency::USD,
     };
-    Product { id, content, created_at: now, updated_at: now }
+    Product { id, content, former_handles: vec![], created_at: now, updated_at: now }
 }
 
 /// The product and `units` of it, as one durable batch.

@@ -33,6 +33,7 @@ fn goes_out_and_in(product: &ImportedProduct) {
     let stored = Product {
         id: ProductId::new(START, [0; 10]),
         content: product.content.clone(),
+        former_handles: vec![],
         created_at: START,
         updated_at: START,
     };

@@ -59,7 +59,13 @@ fn product(number: usize, name: &str, category: &str, brand: &str) -> Product {
     };
     let mut random = [0; 10];
     random[0] = number as u8;
-    Product { id: ProductId::new(at, random), content, created_at: at, updated_at: at }
+    Product {
+        id: ProductId::new(at, random),
+        content,
+        former_handles: vec![],
+        created_at: at,
+        updated_at: at,
+    }
 }
 
 pub fn check(data: &[u8]) {

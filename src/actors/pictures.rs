@@ -47,16 +47,6 @@ impl Pictures {
         kept.await?
     }
 
-    /// Width and height of a picture, in pixels; `None` where there is none of that name.
-    pub async fn size(&self, name: MediaName) -> Result<Option<(u32, u32)>, PicturesError> {
-        let store = Arc::clone(&self.store);
-        let bytes = self.pool.run(move || {
-            let bytes = store.get(&name)?;
-            io::Result::Ok(bytes.and_then(|bytes| media::size(&bytes)))
-        });
-        Ok(bytes.await??)
-    }
-
     /// A picture's bytes. A narrower copy that is missing is made of its original and kept.
     pub async fn find(&self, name: MediaName) -> Result<Option<Vec<u8>>, PicturesError> {
         let store = Arc::clone(&self.store);

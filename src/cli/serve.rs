@@ -9,7 +9,6 @@ use crate::http::app::App;
 use crate::http::kept::Answers;
 use crate::http::router::front;
 use crate::http::server::Server;
-use crate::http::storefront::shell::Look;
 use crate::http::texts::Texts;
 use crate::http::tls::Tls;
 use crate::identity::SignIns;
@@ -103,7 +102,7 @@ pub(super) async fn open_door(
     let upload_bytes = config.limits.upload_bytes;
     let sign_ins = SignIns::open(&config.identity, |id| public_url.join(&callback_path(id)))?;
     let app = App {
-        look: Arc::new(Look::of(config.name.as_deref(), &public_url)),
+        looks: Arc::default(),
         shop: shop.clone(),
         public_url,
         pictures,

@@ -12,7 +12,7 @@ pub fn is_gtin(text: &str) -> bool {
     // From the right, digits count once and thrice by turns.
     let weighed = text.bytes().rev().zip([1, 3].into_iter().cycle());
     let sum: u32 = weighed.map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
-    sum % 10 == 0 && !is_reserved(text)
+    sum.is_multiple_of(10) && !is_reserved(text)
 }
 
 fn is_reserved(text: &str) -> bool {

@@ -38,6 +38,14 @@ pub struct Logo {
     pub height: Option<u32>,
 }
 
+impl Logo {
+    /// How wide it is where it is shown so high, in pixels, if its size is known.
+    pub fn shown_width(&self, height: u32) -> Option<u32> {
+        let (width, own) = (self.width?, self.height.filter(|own| *own > 0)?);
+        u32::try_from((u64::from(width) * u64::from(height)).div_ceil(own.into())).ok()
+    }
+}
+
 /// The bar above every page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Announcement {

@@ -6,7 +6,7 @@ use super::idempotency::IdempotencyKey;
 use super::kept::Answers;
 use super::list::PublicUrl;
 use super::problem::ApiError;
-use super::storefront::shell::Look;
+use super::storefront::look::{Look, Looks};
 use super::texts::Texts;
 use crate::actors::pictures::{PATH, Pictures, Srcset, srcset};
 use crate::domain::order::Attempt;
@@ -35,14 +35,14 @@ pub struct App {
     pub upload_bytes: usize,
     /// Sign-in with identity providers.
     pub sign_ins: SignIns,
-    /// What the merchant chose of the look of pages; pages ask [`App::look`].
-    pub look: Arc<Look>,
+    /// How pages look; they ask [`App::look`].
+    pub looks: Arc<Looks>,
 }
 
 impl App {
     /// How the shop looks now: the one place that pages learn it from.
     pub fn look(&self) -> Arc<Look> {
-        Arc::clone(&self.look)
+        self.looks.of(&self.shop.reads.merchant.load().settings)
     }
 
     /// The full address of a picture: our own are known by their path alone, so that they are found

@@ -8,13 +8,11 @@
 mod folder;
 mod picture;
 mod samples;
-mod size;
 mod widths;
 
 pub use folder::Folder;
 pub use picture::{MOST_PIXELS, MOST_PIXELS_A_SIDE, Picture, PictureError, PictureKind, renewed};
 pub use samples::{Sample, sample};
-pub use size::size;
 pub use widths::{Srcset, WIDTHS, narrowed, srcset};
 
 use sha2::{Digest, Sha256};

@@ -51,8 +51,8 @@ impl MediaName {
         WIDTHS.into_iter().filter_map(|width| self.at(width))
     }
 
-    /// Width and height of the picture that bears this name.
-    fn size(&self) -> (u32, u32) {
+    /// Width and height of the picture that bears this name, in pixels.
+    pub fn size(&self) -> (u32, u32) {
         let Some(width) = self.narrowed else { return (self.width, self.height) };
         let height = u64::from(self.height) * u64::from(width) * 2 / u64::from(self.width);
         // Half a pixel counts as one, and there is at least one.

@@ -18,7 +18,6 @@ use mercat::http::kept::Answers;
 use mercat::http::list::PublicUrl;
 use mercat::http::router::front;
 use mercat::http::server::{Server, Stopper};
-use mercat::http::storefront::shell::Look;
 use mercat::http::texts::Texts;
 use mercat::http::tls::Tls;
 use mercat::identity::SignIns;
@@ -151,7 +150,13 @@ impl TestShop {
         let parts = ShopParts {
             vault: Vault::unlock(&*store, &key).unwrap(),
             store,
-            settings: config.settings().unwrap(),
+            settings: {
+                let mut settings = config.settings().unwrap();
+                if config.shop.name.is_none() {
+                    settings.shop.name = NAME.into();
+                }
+                settings
+            },
             clock: clock.clone(),
             providers: Providers::new([Arc::new(ManualProvider), test]),
             index_folder: Some(folder.path().join("search")),
@@ -187,7 +192,7 @@ impl TestShop {
         let public_url: PublicUrl = known_as.parse().unwrap();
         let callback = |id: &str| public_url.join(&callback_path(id));
         let app = App {
-            look: Arc::new(Look::of(Some(NAME), &public_url)),
+            looks: Arc::default(),
             shop: shop.clone(),
             sign_ins: SignIns::open(&config.identity, callback).unwrap(),
             public_url,

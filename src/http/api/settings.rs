@@ -82,8 +82,9 @@ async fn update(
 async fn picture(app: &App, path: &str) -> Result<Logo, ApiError> {
     let unknown = || ApiError::invalid("/logo", "must be the path of a picture that was uploaded");
     let name = path.strip_prefix(PATH).and_then(|name| name.parse::<MediaName>().ok());
-    let size = app.pictures.size(name.ok_or_else(unknown)?).await.map_err(upload_problem)?;
-    let (width, height) = size.ok_or_else(unknown)?;
+    let name = name.ok_or_else(unknown)?;
+    let (width, height) = name.size();
+    app.pictures.find(name).await.map_err(upload_problem)?.ok_or_else(unknown)?;
     Ok(Logo { path: path.to_owned(), width: Some(width), height: Some(height) })
 }
 

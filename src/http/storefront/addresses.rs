@@ -8,8 +8,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// What stands for itself in any part of an address (RFC 3986, section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// A text as one part of a path or a query.
+pub fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
 fn below(place: &str, handle: &str) -> String {
-    format!("{place}{}", utf8_percent_encode(handle, UNRESERVED))
+    format!("{place}{}", encoded(handle))
 }
 
 pub fn product(handle: &str) -> String {

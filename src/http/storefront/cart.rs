@@ -4,6 +4,7 @@
 //! left, nothing left. What it cost then is in the cart's history, so it is said until the line is put
 //! in anew, however often the page is opened.
 
+use super::addresses;
 use super::answer::{private, see_other, told};
 use super::cart_cookie;
 use super::goods::Picture;
@@ -15,6 +16,7 @@ use super::words;
 use crate::actors::cart::{CartRequest, CartView};
 use crate::domain::cart::{Cart, CartEvent, CartStatus};
 use crate::domain::event::Fact;
+use crate::domain::formats::Formats;
 use crate::domain::pricing::PriceRules;
 use crate::domain::tax::Prices;
 use crate::domain::{CartId, Money, Sku};
@@ -200,11 +202,11 @@ pub async fn add(
                 .map(title)
                 .filter(|_| product.content.variants.len() > 1)
                 .unwrap_or_default(),
-            price: variant.map(|variant| words::price(variant.price)).unwrap_or_default(),
+            price: variant.map(|variant| app.look().price(variant.price)).unwrap_or_default(),
         };
         told(&app, &visitor, StatusCode::OK, &added)?
     } else {
-        let path = words::product_path(&product.content.handle);
+        let path = addresses::product(&product.content.handle);
         see_other(&app, &visitor, &address(&path, [("variant", sku.as_str()), ("added", "1")]))?
     };
     cart_cookie::keep(response.headers_mut(), &app.public_url, view.id);
@@ -334,6 +336,7 @@ async fn cart_page(
         None => HashMap::new(),
     };
     visitor.units = view.as_ref().map_or(0, |view| units(&view.cart));
+    let look = app.look();
     let items = view.as_ref().map(|view| items(app, view, &before, remark)).transpose()?;
     let items = items.unwrap_or_default();
     let rules = &app.shop.env.settings.rules;
@@ -341,7 +344,7 @@ async fn cart_page(
     let kept = items.iter().filter(|(item, _)| !item.is_gone);
     let goods = Money::sum(kept.clone().map(|(_, total)| *total), currency)?;
     let things = kept.map(|(item, _)| u64::from(item.quantity)).sum();
-    let delivery = delivery(rules, goods);
+    let delivery = delivery(rules, &look.shop().formats, goods);
     let tax = match rules.tax.prices {
         Prices::IncludeTax => Some("included"),
         Prices::ExcludeTax if rules.tax.rates.is_empty() => None,
@@ -363,7 +366,7 @@ async fn cart_page(
             n => Some(format!("{n} things changed")),
         },
         things: words::count(things, "thing"),
-        goods: words::price(goods),
+        goods: look.price(goods),
         delivery,
         tax,
         total_of: if is_whole { "Total" } else { "Before delivery and tax" },
@@ -372,10 +375,10 @@ async fn cart_page(
 }
 
 /// The least that delivery costs at home.
-fn delivery(rules: &PriceRules, goods: Money) -> Option<String> {
+fn delivery(rules: &PriceRules, formats: &Formats, goods: Money) -> Option<String> {
     let options = rules.shipping.options(&rules.tax.home.country, goods);
     let cheapest = options.first()?;
-    let price = words::option_price(cheapest);
+    let price = words::option_price(cheapest, formats);
     Some(if cheapest.price.is_zero() { price } else { format!("from {price}") })
 }
 
@@ -399,7 +402,7 @@ fn items(
     before: &HashMap<Sku, Money>,
     mut remark: Option<Remark>,
 ) -> Result<Vec<(Item, Money)>, ApiError> {
-    let catalog = app.shop.reads.catalog.load();
+    let (look, catalog) = (app.look(), app.shop.reads.catalog.load());
     let mut items = Vec::with_capacity(view.cart.lines.len());
     for line in &view.cart.lines {
         let listed = catalog.variant(&line.sku).map(|(listed, _)| listed);
@@ -419,7 +422,7 @@ fn items(
         let was = before.get(&line.sku).filter(|was| **was != line.unit_price);
         if let Some(was) = was.filter(|_| !is_gone) {
             let way = if was.minor() > line.unit_price.minor() { "down" } else { "up" };
-            let (was, now) = (words::price(*was), words::price(line.unit_price));
+            let (was, now) = (look.price(*was), look.price(line.unit_price));
             notes.push(Note::Price { way, was, now });
         }
         match remark.take_if(|remark| remark.sku == line.sku).map(|remark| remark.note) {
@@ -434,17 +437,17 @@ fn items(
         }
         let total = line.unit_price.times(line.quantity)?;
         let several = product.as_ref().is_some_and(|own| own.content.variants.len() > 1);
-        let path = product.as_ref().map(|own| words::product_path(&own.content.handle));
+        let path = product.as_ref().map(|own| addresses::product(&own.content.handle));
         let item = Item {
-            path: words::encoded(line.sku.as_str()),
+            path: addresses::encoded(line.sku.as_str()),
             name: line.name.to_string(),
             title: if several { line.title.to_string() } else { String::new() },
             href: path.map(|path| address(&path, [("variant", line.sku.as_str())])),
             picture: product.as_ref().and_then(Picture::first_of),
             quantity: line.quantity,
             each: (line.quantity > 1 && !is_gone)
-                .then(|| format!("{} each", words::price(line.unit_price))),
-            total: words::price(total),
+                .then(|| format!("{} each", look.price(line.unit_price))),
+            total: look.price(total),
             notes,
             is_gone,
         };

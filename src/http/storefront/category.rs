@@ -1,5 +1,6 @@
 //! Categories and collections: a heading and a list of products.
 
+use super::addresses;
 use super::answer::{Source, page};
 use super::goods::{Card, cards};
 use super::home::Entry;
@@ -61,7 +62,7 @@ pub async fn show(
         catalog.in_categories(names, order.sort(), part(number), &app.shop.reads.levels);
     let narrower = below.iter().filter(|own| own.parent.as_deref() == Some(&handle));
     let narrower = narrower.map(|own| Entry {
-        href: words::category_path(&own.handle),
+        href: addresses::category(&own.handle),
         name: own.name.clone(),
         products: self::below(&catalog, own)
             .iter()
@@ -69,7 +70,7 @@ pub async fn show(
             .sum(),
     });
     let about = About {
-        path: words::category_path(&handle),
+        path: addresses::category(&handle),
         name: category.name.clone(),
         description: category.description.clone(),
         crumbs: way_to(&catalog, category),
@@ -96,7 +97,7 @@ pub async fn show_collection(
         order => catalog.members_in_order(collection, order.sort(), part(number), levels),
     };
     let about = About {
-        path: format!("/collections/{}", words::encoded(&handle)),
+        path: addresses::collection(&handle),
         name: collection.name.clone(),
         description: collection.description.clone(),
         crumbs: crumbs([(collection.name.clone(), None)]),
@@ -115,7 +116,7 @@ fn list(
     listed: &[Arc<Listed>],
 ) -> Result<Response, ApiError> {
     let visitor = Visitor::of(app, request.headers());
-    let cards = cards(listed, &app.shop.reads.levels, IN_SIGHT);
+    let cards = cards(listed, &app.shop.reads.levels, &app.look(), IN_SIGHT);
     let picture = cards.iter().find_map(|card| card.picture.as_ref());
     let text = if about.description.is_empty() { &about.name } else { &about.description };
     // Each page of a list is its own; its orders are not.
@@ -160,7 +161,7 @@ fn way_to(catalog: &Catalog, category: &Category) -> Vec<Crumb> {
     while let Some(parent) = above.and_then(|handle| catalog.category(handle))
         && steps.len() < DEEPEST
     {
-        steps.push((parent.name.clone(), Some(words::category_path(&parent.handle))));
+        steps.push((parent.name.clone(), Some(addresses::category(&parent.handle))));
         above = parent.parent.as_deref();
     }
     crumbs(steps.into_iter().rev())
@@ -175,7 +176,7 @@ pub(super) fn way_to_product(
     let Some(category) = catalog.category_named(category) else {
         return (crumbs([(product.to_owned(), None)]), None);
     };
-    let path = words::category_path(&category.handle);
+    let path = addresses::category(&category.handle);
     let mut way = way_to(catalog, category);
     if let Some(last) = way.last_mut() {
         last.href = Some(path.clone());

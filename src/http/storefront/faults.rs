@@ -43,7 +43,7 @@ const BUSY_SECONDS: u32 = 5;
 pub fn page(app: &App, problem: &Problem, asked: &HeaderMap, id: &str) -> Option<Response> {
     let look = app.look();
     let own = |title, heading, text, id, again| Fault {
-        shop: &look.name,
+        shop: &look.shop().name,
         assets: look.assets.address(),
         title,
         heading,

@@ -47,7 +47,7 @@ pub(super) fn feed(
         Xml::new(out)?.element("rss", &[("version", "2.0"), namespace], |xml| {
             xml.element("channel", &[], |xml| {
                 let shop = shop_name(app);
-                xml.text("title", shop)?;
+                xml.text("title", &shop)?;
                 xml.text("link", &app.public_url.join("/"))?;
                 xml.text("description", &format!("{about} {shop}"))?;
                 fill(xml)
@@ -57,8 +57,8 @@ pub(super) fn feed(
 }
 
 /// What the shop is called.
-pub(super) fn shop_name(app: &App) -> &str {
-    app.public_url.host()
+pub(super) fn shop_name(app: &App) -> String {
+    app.look().shop().name.clone()
 }
 
 fn newest(app: &App) -> io::Result<Document> {

@@ -1,6 +1,9 @@
 //! How products are shown: pictures, cards in lists.
 
-use super::words::{self, Stock};
+use super::addresses;
+use super::look::Look;
+use super::words::Stock;
+use crate::actors::pictures::srcset;
 use crate::actors::reads::{Levels, Listed};
 use crate::domain::catalog::{Image, Product, Variant};
 use crate::domain::stock::Level;
@@ -19,15 +22,22 @@ pub struct Picture {
     pub alt: String,
     pub width: u32,
     pub height: u32,
+    /// The widths in which it can be had, of a picture of ours.
+    pub srcset: Option<String>,
 }
 
 impl Picture {
     pub fn of(image: &Image) -> Picture {
+        let ours = srcset(&image.url);
+        let size = ours.as_ref().map(|ours| (ours.width, ours.height));
+        let (width, height) =
+            size.unwrap_or((image.width.unwrap_or(UNKNOWN), image.height.unwrap_or(UNKNOWN)));
         Picture {
             src: image.url.clone(),
             alt: image.alt.clone(),
-            width: image.width.unwrap_or(UNKNOWN),
-            height: image.height.unwrap_or(UNKNOWN),
+            width,
+            height,
+            srcset: ours.map(|ours| ours.srcset),
         }
     }
 
@@ -54,7 +64,7 @@ pub struct Card {
 }
 
 impl Card {
-    fn new(product: &Product, levels: &Levels, is_lazy: bool) -> Card {
+    fn new(product: &Product, levels: &Levels, look: &Look, is_lazy: bool) -> Card {
         let content = &product.content;
         let cheapest = product.cheapest();
         let is_from = prices_differ(&content.variants);
@@ -65,13 +75,13 @@ impl Card {
         let is_low = left <= FEW && !all.iter().any(|level| level.backorder);
         let sum = Level { on_hand: left, ..Level::default() };
         Card {
-            href: words::product_path(&content.handle),
+            href: addresses::product(&content.handle),
             name: content.name.clone(),
             brand: content.brand.clone(),
             picture: Picture::first_of(product),
-            price: words::price(cheapest.price),
+            price: look.price(cheapest.price),
             is_from,
-            was: cheapest.compare_at_price.filter(|_| !is_from).map(words::price),
+            was: cheapest.compare_at_price.filter(|_| !is_from).map(|was| look.price(was)),
             stock: (is_sold_out || is_low).then(|| Stock::of(&sum)),
             is_sold_out,
             is_lazy,
@@ -80,9 +90,9 @@ impl Card {
 }
 
 /// Cards of products; pictures of the first `eager` are loaded at once.
-pub fn cards(listed: &[Arc<Listed>], levels: &Levels, eager: usize) -> Vec<Card> {
+pub fn cards(listed: &[Arc<Listed>], levels: &Levels, look: &Look, eager: usize) -> Vec<Card> {
     let products = listed.iter().enumerate();
-    products.map(|(n, listed)| Card::new(&listed.product(), levels, n >= eager)).collect()
+    products.map(|(n, listed)| Card::new(&listed.product(), levels, look, n >= eager)).collect()
 }
 
 pub fn prices_differ(variants: &[Variant]) -> bool {

@@ -1,18 +1,21 @@
 //! The front page: the shop's sign among its newest things, what is new, what was gathered for a
 //! reason, and the index of all categories.
 
+use super::addresses;
 use super::answer::{Source, page};
 use super::goods::{Card, Picture, cards};
 use super::shell::{Head, Shell, json_ld};
 use super::visitor::Visitor;
 use super::words;
-use crate::actors::reads::{Catalog, CategoryNode, Page, ProductFilter, Sort};
+use crate::actors::reads::{Catalog, CategoryNode, Page, ProductFilter, Sort, Versioned};
+use crate::domain::grouping::Collection;
 use crate::http::app::App;
 use crate::http::problem::ApiError;
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::json;
+use std::sync::Arc;
 
 /// Products under "Just in".
 const NEW: usize = 8;
@@ -65,25 +68,27 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<Response, 
     let products = newest.iter().map(|listed| listed.product());
     let tile = |product: crate::domain::catalog::Product| {
         let picture = Picture::first_of(&product)?;
-        Some(Tile { href: words::product_path(&product.content.handle), picture })
+        Some(Tile { href: addresses::product(&product.content.handle), picture })
     };
     let tiles: Vec<Tile> = products.filter_map(tile).take(TILES).collect();
     let shell = Shell::new(&app, &visitor, &catalog);
     let settings = &app.shop.env.settings;
     let rate = words::cheapest_rate(&settings.rules, settings.currency);
-    let look = &shell.look;
-    let description = look.about.clone().unwrap_or_else(|| look.tagline.clone());
+    let (look, shop) = (&shell.look, shell.look.shop());
+    let tagline = look.tagline();
+    let logo = shop.logo.as_ref().map_or("/favicon.svg", |logo| &*logo.path);
+    let logo = app.picture_url(logo).into_owned();
     let organization = json!({ "@context": "https://schema.org", "@type": "Organization",
-        "name": look.name, "url": shell.home, "logo": app.public_url.join("/favicon.svg") });
+        "name": shop.name, "url": shell.home, "logo": logo });
     let target = app.public_url.join("/search?q={q}");
     let site = json!({ "@context": "https://schema.org", "@type": "WebSite",
-        "name": look.name, "url": shell.home,
+        "name": shop.name, "url": shell.home,
         "potentialAction": { "@type": "SearchAction",
             "target": { "@type": "EntryPoint", "urlTemplate": target },
             "query-input": "required name=q" } });
     let head = Head {
-        title: look.tagline.clone(),
-        description: words::brief(&description),
+        title: tagline.clone(),
+        description: words::brief(&tagline),
         canonical: Some(shell.home.clone()),
         kind: "website",
         picture: tiles.first().map(|tile| app.picture_url(&tile.picture.src).into_owned()),
@@ -91,35 +96,36 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<Response, 
     };
     let home = Home {
         head,
-        new: cards(&newest[..newest.len().min(NEW)], levels, 0),
-        lots: lots(&app, &catalog),
+        new: cards(&newest[..newest.len().min(NEW)], levels, look, 0),
+        lots: lots(&app, &catalog, &shop.featured_collections),
         index: index(&catalog),
         things: words::count(total as u64, "thing"),
-        delivery: rate.map(words::delivery),
+        delivery: rate.map(|rate| words::delivery(rate, &shop.formats)),
         tiles,
         shell,
     };
     page(&app, &visitor, made_at, &request, Source::Models, &home)
 }
 
-/// The first collections that have something to show.
-fn lots(app: &App, catalog: &Catalog) -> Vec<Lot> {
-    let lot = |handle: &str, name: &str, description: &str, pictures: Vec<Picture>| Lot {
-        href: format!("/collections/{}", words::encoded(handle)),
-        name: name.to_owned(),
-        description: description.to_owned(),
-        pictures,
-    };
-    let shown = catalog.collections().filter_map(|collection| {
+/// The collections that the merchant features, as far as they have something to show; where none was
+/// named, the first that do.
+fn lots(app: &App, catalog: &Catalog, featured: &[String]) -> Vec<Lot> {
+    let lot = |collection: &Arc<Versioned<Collection>>| {
         let some = Page { offset: 0, limit: LOOKED_AT };
         let (_, members) = catalog.members(collection, some, &app.shop.reads.levels);
         let pictures = members.iter().filter_map(|listed| Picture::first_of(&listed.product()));
         let pictures: Vec<Picture> = pictures.take(PICTURES_OF_COLLECTION).collect();
-        let is_full = pictures.len() == PICTURES_OF_COLLECTION;
-        is_full
-            .then(|| lot(&collection.handle, &collection.name, &collection.description, pictures))
-    });
-    shown.take(COLLECTIONS).collect()
+        (pictures.len() == PICTURES_OF_COLLECTION).then(|| Lot {
+            href: addresses::collection(&collection.handle),
+            name: collection.name.clone(),
+            description: collection.description.clone(),
+            pictures,
+        })
+    };
+    if featured.is_empty() {
+        return catalog.collections().filter_map(lot).take(COLLECTIONS).collect();
+    }
+    featured.iter().filter_map(|handle| catalog.collection(handle)).filter_map(lot).collect()
 }
 
 /// All categories in which, or below which, there is something, by name.
@@ -137,7 +143,7 @@ pub fn index(catalog: &Catalog) -> Vec<Entry> {
 fn enter(node: &CategoryNode, entries: &mut Vec<Entry>) -> usize {
     let below: usize = node.children.iter().map(|child| enter(child, entries)).sum();
     let products = node.products + below;
-    let href = words::category_path(&node.category.handle);
+    let href = addresses::category(&node.category.handle);
     entries.push(Entry { href, name: node.category.name.clone(), products });
     products
 }

@@ -1,5 +1,6 @@
 //! What lists of products have in common: their orders, their pages, and the links to both.
 
+use super::addresses;
 use super::words;
 use crate::actors::reads::{Direction, Page, Sort, SortBy};
 
@@ -173,7 +174,7 @@ pub fn address<N: AsRef<str>, V: AsRef<str>>(
     parameters: impl IntoIterator<Item = (N, V)>,
 ) -> String {
     let pair = |(name, value): (N, V)| {
-        format!("{}={}", words::encoded(name.as_ref()), words::encoded(value.as_ref()))
+        format!("{}={}", addresses::encoded(name.as_ref()), addresses::encoded(value.as_ref()))
     };
     let query: Vec<String> = parameters.into_iter().map(pair).collect();
     if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }

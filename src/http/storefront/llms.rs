@@ -25,7 +25,7 @@ fn document(app: &App) -> io::Result<Document> {
     let catalog = app.shop.reads.catalog.load();
     Document::of(MARKDOWN, |out| {
         let shop = shop_name(app);
-        writeln!(out, "# {}\n", plain(shop))?;
+        writeln!(out, "# {}\n", plain(&shop))?;
         writeln!(out, "> A shop. Prices are in {}.\n", app.shop.env.settings.currency.code())?;
         writeln!(out, "## For programs\n")?;
         let own = [

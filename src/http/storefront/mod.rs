@@ -6,6 +6,7 @@
 
 pub mod addresses;
 pub mod assets;
+pub mod look;
 pub mod shell;
 pub mod words;
 pub mod faults;

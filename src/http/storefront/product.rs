@@ -4,6 +4,7 @@
 //! Every variant is one radio button, so nothing has to be sent to see what it costs or whether it is
 //! there, and nothing but the form is needed to buy.
 
+use super::addresses;
 use super::answer::{Source, page};
 use super::category::way_to_product;
 use super::goods::{Card, Picture, cards, prices_differ};
@@ -117,6 +118,8 @@ pub async fn show(
 impl ProductPage {
     pub fn new(app: &App, visitor: &Visitor, product: &Product, said: Said) -> ProductPage {
         let catalog = app.shop.reads.catalog.load();
+        let look = app.look();
+        let formats = &look.shop().formats;
         let (content, levels) = (&product.content, &app.shop.reads.levels);
         let stock = |variant: &Variant| Stock::of(&levels.get(&variant.sku));
         let is_there = |variant: &&Variant| !stock(variant).is_out();
@@ -129,9 +132,9 @@ impl ProductPage {
             sku: variant.sku.to_string(),
             name,
             title: title(variant),
-            price: words::price(variant.price),
+            price: look.price(variant.price),
             shows_price,
-            was: variant.compare_at_price.map(words::price),
+            was: variant.compare_at_price.map(|was| look.price(was)),
             stock: stock(variant),
             is_chosen: !is_sold_out && variant.sku == chosen.sku,
         };
@@ -144,10 +147,10 @@ impl ProductPage {
         let goods = Money::zero(content.currency);
         let ways = settings.rules.shipping.options(home, goods).into_iter().map(|option| {
             let days = words::days(option.min_days, option.max_days);
-            (option.name.clone(), format!("{}, in {days}", words::option_price(&option)))
+            (option.name.clone(), format!("{}, in {days}", words::option_price(&option, formats)))
         });
         let description = words::brief(&to_text(&content.description));
-        let path = words::product_path(&content.handle);
+        let path = addresses::product(&content.handle);
         let address = app.public_url.join(&path);
         let pictures: Vec<Picture> = content.images.iter().map(Picture::of).collect();
         let full: Vec<String> =
@@ -170,14 +173,14 @@ impl ProductPage {
             brand: content.brand.clone(),
             brand_href: super::lists::address("/search", [("brand", &content.brand)]),
             pictures,
-            price: words::price(chosen.price),
-            was: chosen.compare_at_price.map(words::price),
+            price: look.price(chosen.price),
+            was: chosen.compare_at_price.map(|was| look.price(was)),
             only,
             is_long: content.variants.len() > MOST_BUTTONS,
             groups,
             is_sold_out,
             category: category.map(|path| (content.category.clone(), path)),
-            delivery: rate.map(words::delivery),
+            delivery: rate.map(|rate| words::delivery(rate, formats)),
             ways: ways.collect(),
             description: content.description.clone(),
             attributes: content.attributes.clone(),
@@ -202,7 +205,7 @@ fn related(app: &App, product: &Product) -> Vec<Card> {
     let (_, mut found) = app.shop.reads.catalog.load().list(&filter, sort, some, levels);
     found.retain(|listed| listed.id != product.id);
     found.truncate(RELATED);
-    cards(&found, levels, 0)
+    cards(&found, levels, &app.look(), 0)
 }
 
 /// The values that a variant stands for, or else its title.
@@ -263,7 +266,7 @@ fn data(
     };
     let offer = |variant: &Variant| {
         let mut offer = json!({ "@type": "Offer", "sku": variant.sku.as_str(),
-            "url": format!("{address}?variant={}", words::encoded(variant.sku.as_str())),
+            "url": format!("{address}?variant={}", addresses::encoded(variant.sku.as_str())),
             "price": variant.price.to_decimal(), "priceCurrency": content.currency.code(),
             "availability": availability(stock(variant).is_out()),
             "itemCondition": "https://schema.org/NewCondition" });

@@ -6,9 +6,9 @@
 use super::answer::{Source, page};
 use super::goods::{Card, cards};
 use super::lists::{Asked, Choice, ORDERS, Order, PER_PAGE, RELEVANCE, Ways, address, part};
+use super::look::Look;
 use super::shell::{Head, Shell};
 use super::visitor::Visitor;
-use super::words;
 use crate::actors::reads::{self, Page, ProductFilter};
 use crate::domain::{Currency, Money};
 use crate::http::api::search::in_index;
@@ -18,6 +18,7 @@ use crate::search::{Direction, Facets, SearchPage, SearchQuery, Sort, SortBy};
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use std::sync::Arc;
 
 /// The longest text that is searched for, in characters; the field takes no more.
 const LONGEST: usize = 200;
@@ -191,6 +192,7 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<Response, 
     let visitor = Visitor::of(&app, request.headers());
     let catalog = app.shop.reads.catalog.load();
     let mut shell = Shell::new(&app, &visitor, &catalog);
+    let look = Arc::clone(&shell.look);
     shell.words.clone_from(&wanted.words);
     let levels = &app.shop.reads.levels;
     if found.total == 0 && wanted.pairs().len() == usize::from(has_words) {
@@ -206,7 +208,7 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<Response, 
         let nothing = Nothing {
             head: Head::unlisted("Nothing found"),
             chips: chips.collect(),
-            cards: cards(&best, levels, 0),
+            cards: cards(&best, levels, &look, 0),
             words: wanted.words,
             shell,
         };
@@ -233,15 +235,15 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<Response, 
         head: Head::unlisted(heading.clone()),
         heading,
         corrections: corrections.into_iter().map(|own| (own.given, own.meant)).collect(),
-        chips: chips(&pairs, currency),
+        chips: chips(&pairs, &look, currency),
         all,
         facets: filters(facets, &wanted),
         in_stock: wanted.in_stock,
         hidden,
         ways: Ways::new("/search", &pairs, &orders, order, number, total),
-        cards: cards(&listed, levels, 3),
+        cards: cards(&listed, levels, &look, 3),
         price: PriceRange {
-            mark: words::mark(currency),
+            mark: look.symbol(currency),
             min: wanted.min.unwrap_or_default(),
             max: wanted.max.unwrap_or_default(),
         },
@@ -251,13 +253,16 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<Response, 
 }
 
 /// The filters in use, each with the address that is without it.
-fn chips(pairs: &[(String, String)], currency: Currency) -> Vec<Choice> {
+fn chips(pairs: &[(String, String)], look: &Look, currency: Currency) -> Vec<Choice> {
+    let price = |text: &str| {
+        Money::from_decimal(text, currency).map_or_else(|_| text.to_owned(), |own| look.price(own))
+    };
     let used = pairs.iter().filter(|(name, _)| name != "q");
     let chip = |pair: &(String, String)| {
         let (name, value) = pair;
         let text = match name.as_str() {
-            "minPrice" => format!("From {}{value}", words::mark(currency)),
-            "maxPrice" => format!("Up to {}{value}", words::mark(currency)),
+            "minPrice" => format!("From {}", price(value)),
+            "maxPrice" => format!("Up to {}", price(value)),
             "inStock" => "Ready to ship".to_owned(),
             _ => value.clone(),
         };

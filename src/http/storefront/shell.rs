@@ -1,12 +1,12 @@
 //! What is around every page: the shop's name and look, the way through it, the cart's count, and what
 //! machines read of a page.
 
-use super::assets::{ACCENT, Assets};
+use super::addresses;
+use super::look::Look;
 use super::visitor::Visitor;
 use super::words;
 use crate::actors::reads::Catalog;
 use crate::http::app::App;
-use crate::http::list::PublicUrl;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
@@ -23,45 +23,10 @@ pub(super) static CSRF_PLACE: LazyLock<String> = LazyLock::new(|| {
     })
 });
 
-/// What the merchant chose of the look of every page. Pages get it from [`App::look`] alone.
-pub struct Look {
-    pub name: String,
-    /// Above everything.
-    pub announcement: Option<String>,
-    /// The shop in one line, on its sign.
-    pub tagline: String,
-    /// The line below it.
-    pub about: Option<String>,
-    /// At the foot of every page.
-    pub columns: Vec<Column>,
-    pub assets: Assets,
-}
-
-/// Some links under a heading.
-pub struct Column {
-    pub title: String,
-    pub links: Vec<Link>,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     pub text: String,
     pub href: String,
-}
-
-impl Look {
-    /// A shop of this name, by default that of its host, of which nothing else is known.
-    pub fn of(name: Option<&str>, url: &PublicUrl) -> Look {
-        let name = name.unwrap_or_else(|| url.host()).to_owned();
-        Look {
-            tagline: format!("Welcome to {name}"),
-            name,
-            announcement: None,
-            about: None,
-            columns: Vec::new(),
-            assets: Assets::new(ACCENT),
-        }
-    }
 }
 
 /// What a page stands in.
@@ -89,7 +54,7 @@ impl Shell {
         let top = catalog.categories().filter(|category| category.parent.is_none());
         let link = |name: &str, handle: &str| Link {
             text: name.to_owned(),
-            href: words::category_path(handle),
+            href: addresses::category(handle),
         };
         let settings = &app.shop.env.settings;
         Shell {

@@ -1,66 +1,15 @@
-//! How figures and states read on pages: the one place for formats.
-//!
-//! English words and the marks of currencies as English-speaking shops write them; another language is
-//! another file beside this one.
+//! How figures and states read on pages, in English; amounts and days are written as the merchant
+//! chose (`domain/formats.rs`).
 
-use crate::domain::money::Money;
+use crate::domain::formats::Formats;
 use crate::domain::pricing::PriceRules;
 use crate::domain::shipping::{ShippingOption, ShippingRate};
 use crate::domain::stock::Level;
 use crate::domain::tax::Prices;
 use crate::domain::{Currency, Timestamp};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Units from which on it is said how many are left, where the merchant set no mark.
 const LOW: u32 = 5;
-
-/// What stands unchanged in a part of a path or a query (RFC 3986, unreserved).
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// A text as part of an address.
-pub fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, PLAIN).to_string()
-}
-
-/// The address of a product's page.
-pub fn product_path(handle: &str) -> String {
-    format!("/p/{}", encoded(handle))
-}
-
-/// The address of a category's page.
-pub fn category_path(handle: &str) -> String {
-    format!("/c/{}", encoded(handle))
-}
-
-/// An amount with the mark of its currency: `$1,299.00`.
-pub fn price(amount: Money) -> String {
-    let decimal = amount.to_decimal();
-    let (minus, digits) = decimal.strip_prefix('-').map_or(("", &*decimal), |rest| ("−", rest));
-    let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
-    let mut grouped = String::new();
-    for (n, digit) in whole.chars().enumerate() {
-        if n > 0 && (whole.len() - n).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("{minus}{}{grouped}{rest}", mark(amount.currency()))
-}
-
-/// What stands before an amount.
-pub fn mark(currency: Currency) -> String {
-    match currency.code() {
-        "USD" => "$".into(),
-        "EUR" => "€".into(),
-        "GBP" => "£".into(),
-        "JPY" => "¥".into(),
-        "INR" => "₹".into(),
-        "CAD" => "CA$".into(),
-        "AUD" => "A$".into(),
-        "NZD" => "NZ$".into(),
-        code => format!("{code}\u{a0}"),
-    }
-}
 
 /// `1 thing`, `4 things`.
 pub fn count(n: u64, one: &str) -> String {
@@ -112,18 +61,18 @@ pub fn cheapest_rate(rules: &PriceRules, currency: Currency) -> Option<&Shipping
 }
 
 /// `Delivered in 3 to 5 days for $6.00, free over $100.00`.
-pub fn delivery(rate: &ShippingRate) -> String {
+pub fn delivery(rate: &ShippingRate, formats: &Formats) -> String {
     let cost = match rate.price.minor() {
         0 => ", free".to_owned(),
-        _ => format!(" for {}", price(rate.price)),
+        _ => format!(" for {}", formats.price(rate.price)),
     };
-    let free = rate.free_over.map(|over| format!(", free over {}", price(over)));
+    let free = rate.free_over.map(|over| format!(", free over {}", formats.price(over)));
     format!("Delivered in {}{cost}{}", days(rate.min_days, rate.max_days), free.unwrap_or_default())
 }
 
 /// `free`, or what it costs.
-pub fn option_price(option: &ShippingOption) -> String {
-    if option.price.is_zero() { "Free".to_owned() } else { price(option.price) }
+pub fn option_price(option: &ShippingOption, formats: &Formats) -> String {
+    if option.price.is_zero() { "Free".to_owned() } else { formats.price(option.price) }
 }
 
 /// What the small print says of prices.
@@ -159,18 +108,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_have_their_currencys_mark_and_are_grouped() {
-        let text =
-            |minor, code| price(Money::from_minor(minor, Currency::from_code(code).unwrap()));
-        assert_eq!(text(0, "USD"), "$0.00");
-        assert_eq!(text(99_900, "USD"), "$999.00");
-        assert_eq!(text(129_900, "USD"), "$1,299.00");
-        assert_eq!(text(-123_456_789, "EUR"), "−€1,234,567.89");
-        assert_eq!(text(500, "JPY"), "¥500");
-        assert_eq!(text(1_000, "CHF"), "CHF\u{a0}10.00");
-    }
-
-    #[test]
     fn stock_is_said_as_it_is() {
         let words = |on_hand, reserved, backorder, low_stock_at| {
             let level = Level { on_hand, reserved, backorder, low_stock_at, ..Level::default() };
@@ -191,11 +128,5 @@ mod tests {
         let long = "word, ".repeat(60);
         let cut = brief(&long);
         assert!(cut.ends_with("word…") && cut.chars().count() <= 156, "{cut}");
-    }
-
-    #[test]
-    fn what_stands_in_an_address_is_encoded() {
-        assert_eq!(encoded("A/B 1?\"<é"), "A%2FB%201%3F%22%3C%C3%A9");
-        assert_eq!(product_path("oak-table"), "/p/oak-table");
     }
 }
