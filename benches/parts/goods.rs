@@ -23,7 +23,8 @@ pub fn products(count: u64) -> Vec<Product> {
     let product = |(imported, number): (Result<mercat::imports::ImportedProduct, _>, u64)| {
         let imported = imported.expect("the file has no fault");
         let id = format!("prod-{number}").parse().expect("a valid id");
-        Product { id, content: imported.content, created_at: now(), updated_at: now() }
+        let content = imported.content;
+        Product { id, content, former_handles: vec![], created_at: now(), updated_at: now() }
     };
     read.map(product).collect()
 }
