@@ -188,7 +188,7 @@ async fn crawlers_and_readers_are_told_where_things_are() {
     let short = fetch(&shop, "/llms.txt").await;
     assert_eq!(short.header("content-type"), "text/markdown; charset=utf-8");
     for line in [
-        "# shop.example",
+        "# Acme & Daughters",
         "## Categories",
         r"- [Camping](http://shop.example/c/camping): Tents \[and\] \*more\*.",
         "- [Gifts](http://shop.example/collections/gifts)",

@@ -95,9 +95,9 @@ fn data(answer: &Answer) -> BTreeMap<String, Value> {
 /// A shop with a category, a collection and three things.
 async fn open() -> TestShop {
     let shop = TestShop::open().await;
-    shelve(&shop, &[("MUG", 1_250, 50), ("POT", 129_900, 2), ("CUP", 800, 0)]).await;
     let category = json!({ "name": "Things", "description": "All there is." });
     shop.post("/v1/categories").staff().json(category).send().await.expect(201);
+    shelve(&shop, &[("MUG", 1_250, 50), ("POT", 129_900, 2), ("CUP", 800, 0)]).await;
     let collection =
         json!({ "handle": "gifts", "name": "Gifts", "rule": { "category": "Things" } });
     shop.post("/v1/collections").staff().json(collection).send().await.expect(201);
