@@ -3,6 +3,7 @@
 // Compiled into each bench, and each uses a part of it.
 #![allow(dead_code)]
 
+pub mod asking;
 pub mod large;
 pub mod program;
 pub mod recording;
