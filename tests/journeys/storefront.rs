@@ -401,3 +401,55 @@ async fn what_is_searched_for_is_found_with_errors_and_narrowed() {
     let odd = visitor.open("/search?q=%FF%00&minPrice=x&page=-1&sort=&a.=&brand=%22").await;
     odd.expect(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_a_product_left_leads_to_the_one_that_it_has_now() {
+    let shop = open().await;
+    let found = shop.get("/v1/products?limit=100").send().await.expect(200).json();
+    let mug = found["data"].as_array().unwrap().iter().find(|own| own["handle"] == "mug").unwrap();
+    let path = format!("/v1/products/{}", mug["productId"].as_str().unwrap());
+    shop.put(&path).staff().json(json!({ "handle": "large-mug" })).send().await.expect(200);
+    let mut visitor = Visitor::new(&shop);
+    let left = visitor.open("/p/mug?variant=MUG").await.expect(301);
+    assert_eq!(left.header("location"), "/p/large-mug?variant=MUG");
+    assert_eq!(left.header("cache-control"), "public, max-age=3600");
+    visitor.open("/p/large-mug").await.expect(200);
+    visitor.open("/p/no-mug").await.expect(404);
+    // What is not shown is not led to.
+    shop.put(&path).staff().json(json!({ "status": "draft" })).send().await.expect(200);
+    visitor.open("/p/mug").await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_look_as_the_merchant_says_from_the_next_one_on() {
+    let shop = open().await;
+    let mut visitor = Visitor::new(&shop);
+    let before = visitor.open("/p/pot").await.expect(200);
+    assert!(before.text().contains("<html lang=\"en\" dir=\"ltr\">"));
+    assert!(before.text().contains("$1,299.00"));
+    let settings = json!({
+        "name": "Töpfe <& Co>", "accent": "#aa0000",
+        "announcement": { "text": "Closed on \"Monday\"", "link": "/pages/about", "shown": true },
+        "featuredCollections": ["gifts"],
+        "footerLinks": [{ "label": "How we work", "address": "/pages/about" }],
+        "formats": { "language": "ar", "numbers": "1.234,56", "currencyPosition": "after", "dates": "26.10.2026" },
+    });
+    shop.put("/v1/settings").staff().json(settings).send().await.expect(200);
+    let after = visitor.open("/p/pot").await.expect(200);
+    let text = after.text();
+    for part in [
+        "<html lang=\"ar\" dir=\"rtl\">",
+        "T\u{f6}pfe &#60;&#38; Co&#62;</a>",
+        "<a href=\"/pages/about\">Closed on &#34;Monday&#34;</a>",
+        "<a href=\"/pages/about\">How we work</a>",
+        "1.299,00\u{a0}$",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let style = Regex::new(r#"href="(/assets/[0-9a-f]+/storefront\.css)""#).unwrap();
+    let style = |page: &str| style.captures(page).unwrap()[1].to_owned();
+    assert_ne!(style(&before.text()), style(&text));
+    let css = visitor.open(&style(&text)).await.expect(200).text();
+    assert!(css.starts_with(":root { --accent: #aa0000; }") || css.contains("--accent: #aa0000;"));
+    visitor.open(&style(&before.text())).await.expect(404);
+}

@@ -83,6 +83,19 @@ pub fn see_other(app: &App, visitor: &Visitor, path: &str) -> Result<Response, A
     Ok(response)
 }
 
+/// Sends whoever has an address that was left to the one that it has now, for good; yet the old one may
+/// be taken by something else one day, so that is not kept for long.
+pub fn moved(path: &str, query: Option<&str>) -> Result<Response, ApiError> {
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    let location = HeaderValue::from_str(&format!("{path}{query}"));
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, location.map_err(|error| ApiError::fault(&error))?);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    Ok(response)
+}
+
 fn render(page: &impl Template) -> Result<String, ApiError> {
     page.render().map_err(|error| ApiError::fault(&error))
 }

@@ -5,7 +5,7 @@
 //! there, and nothing but the form is needed to buy.
 
 use super::addresses;
-use super::answer::{Source, page};
+use super::answer::{Source, moved, page};
 use super::category::way_to_product;
 use super::goods::{Card, Picture, cards, prices_differ};
 use super::lists::Asked;
@@ -58,6 +58,8 @@ pub(super) struct ProductPage {
     related: Vec<Card>,
     added: Option<String>,
     fault: Option<String>,
+    /// The beginning of what the merchant says of returns.
+    returns: Option<String>,
     quantity: String,
     /// Whether the choices are a list.
     is_long: bool,
@@ -102,9 +104,12 @@ pub async fn show(
     request: Request,
 ) -> Result<Response, ApiError> {
     let made_at = app.answers.moment();
-    let listed = app.shop.reads.catalog.load().by_handle(&handle).cloned();
-    let listed = listed.filter(|listed| listed.is_public());
-    let product = listed.ok_or(ApiError::NotFound { what: "product" })?.product();
+    let catalog = app.shop.reads.catalog.load();
+    let listed = catalog.by_handle(&handle).filter(|listed| listed.is_public());
+    let Some(product) = listed.map(|listed| listed.product()) else {
+        let now = catalog.moved(&handle).ok_or(ApiError::NotFound { what: "product" })?;
+        return moved(&addresses::product(&now), request.uri().query());
+    };
     let visitor = Visitor::of(&app, request.headers());
     let asked = Asked::of(request.uri().query());
     let variant = asked.get("variant").and_then(|sku| sku.parse().ok());
@@ -141,6 +146,7 @@ impl ProductPage {
         let only = (content.variants.len() == 1).then(|| choice(chosen, title(chosen)));
         let groups = if only.is_some() { Vec::new() } else { groups(product, choice) };
         let (crumbs, category) = way_to_product(&catalog, &content.category, &content.name);
+        let returns = app.shop.reads.merchant.load().page("returns");
         let settings = &app.shop.env.settings;
         let rate = words::cheapest_rate(&settings.rules, content.currency);
         let home = &settings.rules.tax.home.country;
@@ -182,6 +188,7 @@ impl ProductPage {
             category: category.map(|path| (content.category.clone(), path)),
             delivery: rate.map(|rate| words::delivery(rate, formats)),
             ways: ways.collect(),
+            returns: returns.map(|page| page.summary()),
             description: content.description.clone(),
             attributes: content.attributes.clone(),
             related: related(app, product),
