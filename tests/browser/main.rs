@@ -8,6 +8,7 @@ mod browser;
 mod buying;
 mod demo;
 mod keys;
+mod looking;
 mod members;
 mod once;
 mod stock;
