@@ -86,6 +86,7 @@ async fn the_table_has_every_route_and_no_other() {
         "GET /media/{name}",
         "GET /openapi.json",
         "GET /p/{handle}",
+        "GET /pages/{handle}",
         "GET /robots.txt",
         "GET /search",
         "GET /sitemap.xml",

@@ -91,6 +91,11 @@ async fn the_map_names_all_that_is_public_and_nothing_else() {
         "/collections/gifts",
         "/p/mug",
         "/p/zelt-gr%C3%B6%C3%9Fe",
+        "/pages/about",
+        "/pages/contact",
+        "/pages/privacy",
+        "/pages/returns",
+        "/pages/terms",
     ];
     assert_eq!(addresses(&map), all.map(|path| format!("http://shop.example{path}")));
     assert!(map.text().contains("<lastmod>2023-11-14T22:15:20Z</lastmod>"), "{}", map.text());

@@ -94,3 +94,42 @@ async fn a_page_that_is_too_long_or_has_no_title_is_refused() {
     assert_eq!(put("about", json!({ "title": "A" })).await.faults(400), ["/markdown"]);
     put("about", page("A", "x")).await.expect(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shoppers_read_them_and_find_them() {
+    let shop = TestShop::open().await;
+    let text = "Ours are \"true\" to size. <script>alert(1)</script>[x](javascript:alert(2)) <img src=x onerror=alert(3)>\n\n| S | M |\n| - | - |\n| 1 | 2 |";
+    let put = shop.put(&format!("{PATH}/sizes")).staff();
+    put.json(page("Sizes </title><script>", text)).send().await.expect(201);
+    let page = shop.get("/pages/sizes").header("accept", "text/html").send().await.expect(200);
+    let html = page.text();
+    assert!(html.contains("<title>Sizes &#60;/title&#62;&#60;script&#62; ·"), "{html}");
+    assert!(html.contains("<link rel=\"canonical\" href=\"http://shop.example/pages/sizes\">"));
+    assert!(
+        html.contains("<meta name=\"description\" content=\"Ours are &#34;true&#34; to size."),
+        "{html}"
+    );
+    assert!(html.contains("<div class=\"scroll\" tabindex=\"0\""), "{html}");
+    for evil in ["alert(1)", "javascript:", "onerror", "<script>"] {
+        assert!(!html.contains(evil), "{evil}: {html}");
+    }
+    assert_eq!(html.matches("<h1").count(), 1);
+    // It is one of those beside which the others are named.
+    assert!(
+        html.contains("href=\"/pages/returns\"")
+            && html.contains("href=\"/pages/sizes\" aria-current=\"page\"")
+    );
+    // It is kept until something changes.
+    let known = shop.get("/pages/sizes").header("if-none-match", page.etag()).send().await;
+    known.expect(304);
+    shop.delete(&format!("{PATH}/sizes")).staff().send().await.expect(204);
+    let gone = shop.get("/pages/sizes").header("accept", "text/html").send().await.expect(404);
+    assert!(gone.text().contains("This shelf is bare"));
+    shop.get("/pages/nothing").send().await.problem(404, "not_found");
+    let about = shop.get("/pages/about").header("accept", "text/html").send().await.expect(200);
+    assert!(about.text().contains("<h1>About us</h1>"));
+    let map = shop.get("/sitemap.xml").send().await.expect(200).text();
+    assert!(map.contains("<loc>http://shop.example/pages/about</loc>"), "{map}");
+    let short = shop.get("/llms.txt").send().await.expect(200).text();
+    assert!(short.contains("[Terms of sale](http://shop.example/pages/terms)"), "{short}");
+}

@@ -184,6 +184,7 @@ pub const ROWS: &[Row] = &[
     row("POST", "/cart/lines", Form),
     row("POST", "/cart/lines/{sku}", Page),
     row("POST", "/cart/lines/{sku}/remove", Page),
+    row("GET", "/pages/{handle}", Page),
     row("GET", "/assets/{hash}/{*file}", Open),
     row("GET", "/favicon.svg", Open),
     // Pictures.

@@ -34,6 +34,10 @@ pub fn collection(handle: &str) -> String {
     below("/collections/", handle)
 }
 
+pub fn text_page(handle: &str) -> String {
+    below("/pages/", handle)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

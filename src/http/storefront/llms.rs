@@ -53,6 +53,11 @@ fn document(app: &App) -> io::Result<Document> {
             let path = addresses::collection(&collection.handle);
             entry(out, app, &collection.name, &path, &to_text(&collection.description))?;
         }
+        writeln!(out, "\n## Pages\n")?;
+        for own in app.shop.reads.merchant.load().pages() {
+            let path = addresses::text_page(&own.page.handle);
+            entry(out, app, &own.page.title, &path, &own.summary())?;
+        }
         Ok(())
     })
 }

@@ -20,6 +20,7 @@ mod category;
 mod search;
 mod product;
 mod cart;
+mod text;
 mod document;
 mod feeds;
 mod google;
@@ -46,6 +47,7 @@ pub fn pages(limits: &Limits) -> Vec<(&'static str, MethodRouter<App>)> {
         ("/cart/lines", post(cart::add)),
         ("/cart/lines/{sku}", post(cart::change)),
         ("/cart/lines/{sku}/remove", post(cart::remove)),
+        ("/pages/{handle}", get(text::show)),
         ("/assets/{hash}/{*file}", get(assets::file)),
         ("/favicon.svg", get(assets::favicon)),
         live::page(limits.live),

@@ -77,6 +77,12 @@ fn places(app: &App) -> Vec<Place> {
             at(addresses::product(&listed.product().content.handle), listed.updated_at)
         }),
     );
+    let pages = app.shop.reads.merchant.load().pages();
+    places.extend(pages.iter().map(|own| Place {
+        path: addresses::text_page(&own.page.handle),
+        // Nobody knows since when a shop says what all begin with.
+        changed_at: (!own.is_default()).then_some(own.page.updated_at),
+    }));
     places
 }
 
