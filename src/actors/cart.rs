@@ -120,6 +120,8 @@ pub enum Purpose {
     CheckOut,
     /// The order came to nothing.
     Reopen,
+    /// Two carts become one; both are lent for it.
+    Merge,
 }
 
 /// A cart lent to an order: its row is the order's to write.
@@ -318,8 +320,8 @@ impl CartActor {
         if self.is_lent(step.now) && !is_read && Guard::CartStandsStill.stands() {
             return Err(CartRejection::BeingCheckedOut.into());
         }
-        // A deleted or forgotten cart is no longer there for anybody.
-        if self.cart.as_ref().is_some_and(|cart| cart.status == CartStatus::Abandoned) {
+        // A deleted, forgotten or merged cart is no longer there for anybody.
+        if self.cart.as_ref().is_some_and(Cart::is_gone) {
             return Err(CartRejection::Unknown.into());
         }
         let mut events = Vec::new();
@@ -398,13 +400,14 @@ impl CartActor {
         if taken_by_another && self.is_lent(step.now) {
             return Err(CartRejection::BeingCheckedOut.into());
         }
-        let cart = self.cart.as_ref().filter(|cart| cart.status != CartStatus::Abandoned);
+        let cart = self.cart.as_ref().filter(|cart| !cart.is_gone());
         let cart = cart.ok_or(CartRejection::Unknown)?;
-        let command = match purpose {
-            Purpose::CheckOut => CartCommand::CheckOut { order },
-            Purpose::Reopen => CartCommand::Reopen { order },
-        };
-        Cart::decide(Some(cart), command, step.now)?;
+        let decide = |command| Cart::decide(Some(cart), command, step.now).map(|_| ());
+        match purpose {
+            Purpose::CheckOut => decide(CartCommand::CheckOut { order })?,
+            Purpose::Reopen => decide(CartCommand::Reopen { order })?,
+            Purpose::Merge => cart.must_be_open()?,
+        }
         let cart = Box::new(cart.clone());
         if purpose == Purpose::CheckOut {
             self.check_offers(&cart, step)?;

@@ -5,7 +5,8 @@ use super::cart::{CartMessage, CartRefusal, CartRequest, CartView};
 use super::clock::Ids;
 use super::directory::Directory;
 use super::order::{
-    ChangeRefusal, CheckoutRefusal, CheckoutRequest, OrderChange, OrderMessage, OrderView,
+    ChangeRefusal, CheckoutRefusal, CheckoutRequest, MergeRefusal, OrderChange, OrderMessage,
+    OrderView,
 };
 use super::shard::{Census, ShardMessage};
 use super::sku::SkuMessage;
@@ -56,6 +57,18 @@ impl Desk {
         let (ask, answer) = Ask::new(keyed);
         let place = OrderMessage::Place { request: Box::new(request), ask };
         self.directory.send(ShardMessage::Order(self.ids.order(), place));
+        answered(answer).await
+    }
+
+    /// Puts what is in one cart into another, and ends the first: both or neither.
+    pub async fn merge_carts(
+        &self,
+        from: CartId,
+        into: CartId,
+    ) -> AskResult<CartView, MergeRefusal> {
+        let (ask, answer) = Ask::new(None);
+        let merge = OrderMessage::Merge { from, into, ask };
+        self.directory.send(ShardMessage::Order(self.ids.order(), merge));
         answered(answer).await
     }
 

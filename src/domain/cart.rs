@@ -4,7 +4,7 @@
 //! before it is shown again, and a checkout at an outdated price is refused: no price changes at
 //! the end. Stock is absent on purpose: a cart promises nothing, only a checkout does.
 
-use super::ids::{OrderId, ProductId, Sku};
+use super::ids::{CartId, OrderId, ProductId, Sku};
 use super::money::{Currency, Money};
 use super::pricing::{Item, PriceRules, PricingError, Totals};
 use super::recipient::Recipient;
@@ -29,6 +29,8 @@ pub enum CartStatus {
     Ordered(OrderId),
     /// Its shopper deleted it, or let it lie too long.
     Abandoned,
+    /// What was in it is in this cart now.
+    Merged(CartId),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +83,10 @@ pub enum CartCommand {
         order: OrderId,
     },
     Abandon,
+    /// What is in it goes into another cart, in the same commit.
+    MergeInto(CartId),
+    /// Takes in the lines of a cart that ends: quantities are added up, as far as a cart may hold them.
+    TakeIn(Vec<CartLine>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +101,7 @@ pub enum CartEvent {
     CheckedOut { order: OrderId, at: Timestamp },
     Reopened { order: OrderId, at: Timestamp },
     Abandoned { at: Timestamp },
+    MergedInto { cart: CartId, at: Timestamp },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +114,8 @@ pub enum CartRejection {
     Ordered { order: OrderId },
     #[error("the cart is gone")]
     Abandoned,
+    #[error("what was in the cart is in another one")]
+    Merged,
     #[error("the cart is being checked out")]
     BeingCheckedOut,
     #[error("the cart is empty")]
@@ -145,6 +154,7 @@ impl Cart {
                 CartStatus::Ordered(own) if own == order => Ok(vec![]),
                 CartStatus::Ordered(order) => Err(CartRejection::Ordered { order }),
                 CartStatus::Abandoned => Err(CartRejection::Abandoned),
+                CartStatus::Merged(_) => Err(CartRejection::Merged),
                 CartStatus::Open if cart.lines.is_empty() => Err(CartRejection::Empty),
                 CartStatus::Open => Ok(vec![CartEvent::CheckedOut { order, at: now }]),
             },
@@ -152,11 +162,14 @@ impl Cart {
                 CartStatus::Ordered(own) if own == order => {
                     Ok(vec![CartEvent::Reopened { order, at: now }])
                 }
-                CartStatus::Ordered(_) | CartStatus::Open | CartStatus::Abandoned => Ok(vec![]),
+                CartStatus::Ordered(_)
+                | CartStatus::Open
+                | CartStatus::Abandoned
+                | CartStatus::Merged(_) => Ok(vec![]),
             },
             (cart, CartCommand::Abandon) => match cart.status {
                 CartStatus::Open => Ok(vec![CartEvent::Abandoned { at: now }]),
-                CartStatus::Abandoned => Ok(vec![]),
+                CartStatus::Abandoned | CartStatus::Merged(_) => Ok(vec![]),
                 CartStatus::Ordered(order) => Err(CartRejection::Ordered { order }),
             },
             (cart, command) => {
@@ -218,12 +231,32 @@ impl Cart {
                     Ok(vec![CartEvent::Repriced { prices, at: now }])
                 }
             }
+            CartCommand::MergeInto(cart) => Ok(vec![CartEvent::MergedInto { cart, at: now }]),
+            CartCommand::TakeIn(lines) => Ok(self.take_in(lines, now)),
             // Answered before the cart was found to be open.
             CartCommand::Create { .. }
             | CartCommand::CheckOut { .. }
             | CartCommand::Reopen { .. }
             | CartCommand::Abandon => Ok(vec![]),
         }
+    }
+
+    /// What of these lines a cart may hold, one after the other. What costs another currency stays out.
+    fn take_in(&self, lines: Vec<CartLine>, at: Timestamp) -> Vec<CartEvent> {
+        let mut cart = Some(self.clone());
+        let mut events = Vec::with_capacity(lines.len());
+        for line in lines {
+            let Some(own) = &cart else { break };
+            let there = own.line(&line.sku).map_or(0, |own| own.quantity);
+            let quantity = line.quantity.min(MOST_UNITS_PER_LINE.saturating_sub(there));
+            let offer = line.into_offer();
+            if own.check_addition(&offer, quantity).is_ok() {
+                let event = CartEvent::ItemAdded { offer, quantity, at };
+                cart = Cart::apply(cart, &event);
+                events.push(event);
+            }
+        }
+        events
     }
 
     fn check_addition(&self, offer: &Offer, quantity: u32) -> Result<(), CartRejection> {
@@ -243,12 +276,18 @@ impl Cart {
         Ok(())
     }
 
-    fn must_be_open(&self) -> Result<(), CartRejection> {
+    pub fn must_be_open(&self) -> Result<(), CartRejection> {
         match self.status {
             CartStatus::Open => Ok(()),
             CartStatus::Ordered(order) => Err(CartRejection::Ordered { order }),
             CartStatus::Abandoned => Err(CartRejection::Abandoned),
+            CartStatus::Merged(_) => Err(CartRejection::Merged),
         }
+    }
+
+    /// Whether it is there for nobody any more.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.status, CartStatus::Abandoned | CartStatus::Merged(_))
     }
 
     /// Takes in a fact; the first one makes the cart.
@@ -324,6 +363,10 @@ impl Cart {
                 cart.status = CartStatus::Abandoned;
                 *at
             }
+            CartEvent::MergedInto { cart: into, at } => {
+                cart.status = CartStatus::Merged(*into);
+                *at
+            }
         };
         Some(cart)
     }
@@ -370,6 +413,12 @@ impl CartLine {
             quantity,
             unit_price: offer.unit_price,
         }
+    }
+
+    /// What is on it, as it was offered.
+    fn into_offer(self) -> Offer {
+        let CartLine { sku, product_id, name, title, unit_price, .. } = self;
+        Offer { sku, product_id, name, title, unit_price }
     }
 }
 
@@ -455,6 +504,53 @@ pub(crate) mod tests {
         let events =
             Cart::decide(Some(&cart), CartCommand::Reopen { order: order(1) }, NOON).unwrap();
         assert_eq!(events.iter().fold(Some(cart), Cart::apply).unwrap().status, CartStatus::Open);
+    }
+
+    #[test]
+    fn a_cart_takes_in_what_another_holds_as_far_as_it_may() {
+        let (own, guests) =
+            (cart_with(&[("A", 2), ("B", 99_999)]), cart_with(&[("A", 3), ("B", 5), ("C", 1)]));
+        let after = |cart: Cart, lines: Vec<CartLine>| {
+            let events = Cart::decide(Some(&cart), CartCommand::TakeIn(lines), NOON).unwrap();
+            events.iter().fold(Some(cart), Cart::apply).unwrap()
+        };
+        let merged = after(own, guests.lines.clone());
+        let lines: Vec<_> =
+            merged.lines.iter().map(|line| (line.sku.as_str(), line.quantity)).collect();
+        assert_eq!(lines, [("A", 5), ("B", MOST_UNITS_PER_LINE), ("C", 1)]);
+        // What there is no room for, and what costs another currency, stays out.
+        let many: Vec<(String, u32)> = (0..MOST_LINES).map(|n| (format!("S{n}"), 1)).collect();
+        let full: Vec<(&str, u32)> = many.iter().map(|(sku, n)| (sku.as_str(), *n)).collect();
+        let merged = after(cart_with(&full), cart_with(&[("S7", 4), ("X", 1)]).lines);
+        assert_eq!(
+            (merged.lines.len(), merged.line(&"S7".parse().unwrap()).unwrap().quantity),
+            (MOST_LINES, 5)
+        );
+        let mut euros = cart_with(&[("E", 1)]).lines;
+        euros[0].unit_price = Money::from_minor(1, Currency::EUR);
+        assert_eq!(after(cart_with(&[("A", 1)]), euros.clone()), cart_with(&[("A", 1)]));
+        assert_eq!(after(cart_with(&[]), euros).currency, Currency::EUR);
+    }
+
+    #[test]
+    fn a_cart_that_went_into_another_is_there_for_nobody() {
+        let into = CartId::from_bytes([9; CartId::BYTES]);
+        let cart = cart_with(&[("A", 1)]);
+        let merge = || CartCommand::MergeInto(into);
+        let events = Cart::decide(Some(&cart), merge(), NOON).unwrap();
+        let cart = events.iter().fold(Some(cart), Cart::apply).unwrap();
+        assert_eq!((cart.status, cart.is_gone()), (CartStatus::Merged(into), true));
+        for command in [
+            merge(),
+            CartCommand::TakeIn(vec![]),
+            CartCommand::AddItem { offer: offer("B", 1), quantity: 1 },
+            CartCommand::CheckOut { order: order(1) },
+        ] {
+            assert_eq!(Cart::decide(Some(&cart), command, NOON), Err(CartRejection::Merged));
+        }
+        for command in [CartCommand::Abandon, CartCommand::Reopen { order: order(1) }] {
+            assert_eq!(Cart::decide(Some(&cart), command, NOON), Ok(vec![]));
+        }
     }
 
     #[test]

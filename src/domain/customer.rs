@@ -6,7 +6,7 @@
 //! there was one, so that the books still add up. Passwords are absent on purpose: their hashes are
 //! in the row alone, and no event tells one.
 
-use super::ids::PersonId;
+use super::ids::{CartId, PersonId};
 use super::sealed::Sealed;
 use super::time::Timestamp;
 
@@ -28,6 +28,8 @@ pub struct Account {
     pub profile: Sealed,
     /// Who they were as guests: whatever these bought is theirs.
     pub claimed: Vec<PersonId>,
+    /// What they are picking, wherever they log in; bought or left behind, it is nobody's loss.
+    pub cart: Option<CartId>,
     /// When it was proven that the customer reads mail to the address in the profile.
     pub verified_at: Option<Timestamp>,
     pub registered_at: Timestamp,
@@ -47,6 +49,8 @@ pub enum CustomerCommand {
     ChangeAddresses(Sealed),
     /// These guests were the customer.
     Claim(Vec<PersonId>),
+    /// This is the cart that they fill from now on.
+    KeepCart(CartId),
     Erase,
 }
 
@@ -59,6 +63,7 @@ pub enum CustomerEvent {
     AddressesChanged { profile: Sealed, at: Timestamp },
     Erased { at: Timestamp },
     Claimed { people: Vec<PersonId>, at: Timestamp },
+    CartKept { cart: CartId, at: Timestamp },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +111,10 @@ impl Customer {
                 people.dedup();
                 if people.is_empty() { vec![] } else { vec![CustomerEvent::Claimed { people, at }] }
             }
+            C::KeepCart(cart) if account.is_some_and(|account| account.cart == Some(cart)) => {
+                vec![]
+            }
+            C::KeepCart(cart) => vec![CustomerEvent::CartKept { cart, at }],
             C::Erase => vec![CustomerEvent::Erased { at }],
         })
     }
@@ -117,6 +126,7 @@ impl Customer {
                 person: *person,
                 profile: profile.clone(),
                 claimed: vec![],
+                cart: None,
                 verified_at: None,
                 registered_at: *at,
                 updated_at: *at,
@@ -138,6 +148,8 @@ impl Customer {
                 account.claimed.extend(people);
                 account.updated_at = *at;
             }
+            // Nothing of the profile is another.
+            CustomerEvent::CartKept { cart, .. } => account.cart = Some(*cart),
             CustomerEvent::Erased { at } => {
                 let registered_at = account.registered_at;
                 customer = Customer::Erased { registered_at, erased_at: *at };
@@ -236,6 +248,16 @@ mod tests {
     }
 
     #[test]
+    fn a_cart_is_kept_in_place_of_another_and_noted_once() {
+        let keep = |n| CustomerCommand::KeepCart(CartId::from_bytes([n; CartId::BYTES]));
+        let customer = after(&[registered(), keep(1), keep(2)]);
+        let account = customer.account().unwrap();
+        assert_eq!(account.cart, Some(CartId::from_bytes([2; CartId::BYTES])));
+        assert_eq!(account.updated_at, NOON, "who they are is what it was");
+        assert_eq!(Customer::decide(Some(&customer), keep(2), LATER), Ok(vec![]));
+    }
+
+    #[test]
     fn of_an_erased_customer_two_times_are_left_and_nothing_more_happens() {
         let erased = after(&[registered(), CustomerCommand::Verify, CustomerCommand::Erase]);
         assert_eq!(erased, Customer::Erased { registered_at: NOON, erased_at: LATER });
@@ -247,6 +269,7 @@ mod tests {
             CustomerCommand::ChangeProfile(sealed("eve")),
             CustomerCommand::ChangeAddresses(sealed("eve")),
             CustomerCommand::Claim(vec![PersonId::from_bytes([2; 16])]),
+            CustomerCommand::KeepCart(CartId::from_bytes([3; CartId::BYTES])),
         ] {
             assert_eq!(decide(command), Err(CustomerRejection::Erased { at: LATER }));
         }

@@ -103,7 +103,8 @@ impl Fact {
                 | CartEvent::ShippingOptionSet { .. }
                 | CartEvent::Repriced { .. }
                 | CartEvent::CheckedOut { .. }
-                | CartEvent::Reopened { .. },
+                | CartEvent::Reopened { .. }
+                | CartEvent::MergedInto { .. },
             ) => "cart.updated",
             Fact::Order(_, event) => order_type(event),
             Fact::Stock(_, StockEvent::RanLow { .. }) => "inventory.low",
@@ -139,7 +140,8 @@ impl Fact {
                 | CustomerEvent::PasswordChanged { .. }
                 | CustomerEvent::ProfileChanged { .. }
                 | CustomerEvent::AddressesChanged { .. }
-                | CustomerEvent::Claimed { .. },
+                | CustomerEvent::Claimed { .. }
+                | CustomerEvent::CartKept { .. },
             ) => "customer.updated",
             Fact::Customer(_, CustomerEvent::Erased { .. }) => "customer.erased",
             Fact::Mail(_, MailEvent::Wanted { .. }) => "mail.wanted",

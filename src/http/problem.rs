@@ -444,7 +444,7 @@ impl From<CartRejection> for ApiError {
         let conflict = |code| ApiError::Conflict { code, detail: rejection.to_string() };
         let rule = |code| ApiError::Rule { code, detail: rejection.to_string() };
         match &rejection {
-            CartRejection::Unknown | CartRejection::Abandoned => {
+            CartRejection::Unknown | CartRejection::Abandoned | CartRejection::Merged => {
                 ApiError::NotFound { what: "cart" }
             }
             CartRejection::Exists => conflict("cart_exists"),

@@ -313,8 +313,8 @@ impl Model {
                 must!(cart.state == was, "I3", "{id} is reopened by an order that it is not");
                 cart.state = CartState::Open;
             }
-            CartEvent::Abandoned { .. } => {
-                must!(cart.state == CartState::Open, "I3", "{id} expires while it is an order");
+            CartEvent::Abandoned { .. } | CartEvent::MergedInto { .. } => {
+                must!(cart.state == CartState::Open, "I3", "{id} ends while it is an order");
                 cart.state = CartState::Gone;
             }
             CartEvent::Created { .. }
@@ -474,7 +474,7 @@ impl Model {
         let state = match cart.status {
             CartStatus::Open => CartState::Open,
             CartStatus::Ordered(order) => CartState::Ordered(order),
-            CartStatus::Abandoned => CartState::Gone,
+            CartStatus::Abandoned | CartStatus::Merged(_) => CartState::Gone,
         };
         must!(state == book.state, "I6", "{id} is {state:?}, by the log {:?}", book.state);
         let shown = self.shown.get(&id).copied().unwrap_or(0);

@@ -176,6 +176,7 @@ fn check_cart(check: &mut Check<'_>, id: OrderId, order: &Order) -> Result<(), S
             format!("it was made of {cart_id}, which became {other}")
         }
         CartStatus::Open => format!("it was made of {cart_id}, which is still open"),
+        CartStatus::Merged(into) => format!("it was made of {cart_id}, which went into {into}"),
         CartStatus::Abandoned => format!("it was made of {cart_id}, which was abandoned"),
     };
     check.find(Invariant::I3, Some(&key), detail);

@@ -10,7 +10,7 @@ use super::{AccountError, Caller, CustomerCaller, StaffCaller};
 use crate::domain::customer::Account;
 use crate::domain::profile::Profile;
 use crate::domain::staff::{Role, Staff};
-use crate::domain::{CustomerId, StaffId, Timestamp};
+use crate::domain::{CartId, CustomerId, StaffId, Timestamp};
 use crate::secrets::Vault;
 use crate::storage::codec::Stored;
 use crate::storage::records::{CustomerRow, TokenHolder, TokenKind, TokenRow};
@@ -32,6 +32,8 @@ pub(super) struct Book {
     families: HashMap<FamilyId, Family>,
     /// Identities at providers that open accounts here.
     pub bonds: Bonds,
+    /// The carts of customers.
+    carts: HashMap<CartId, CustomerId>,
     /// Of everybody who has any.
     held: HashMap<TokenHolder, Vec<FamilyId>>,
 }
@@ -289,10 +291,31 @@ impl Book {
             email: profile.email.as_str().into(),
             is_verified: row.customer.account().is_some_and(|account| account.is_verified()),
             people: row.customer.account().into_iter().flat_map(Account::people).collect(),
+            cart: row.customer.account().and_then(|account| account.cart),
         };
+        self.put_cart(id, caller.cart);
         let password_hash = row.password_hash.clone();
         let member = Member { caller: Caller::Customer(caller), password_hash };
         self.put(TokenHolder::Customer(id), row.customer.registered_at(), member);
+    }
+
+    /// Notes which cart is a customer's, in place of the one before.
+    fn put_cart(&mut self, id: CustomerId, cart: Option<CartId>) {
+        let before = match self.member(TokenHolder::Customer(id)) {
+            Some(Caller::Customer(before)) => before.cart,
+            Some(Caller::Staff(_) | Caller::Key(_)) | None => None,
+        };
+        if let Some(before) = before.filter(|before| Some(*before) != cart) {
+            self.carts.remove(&before);
+        }
+        if let Some(cart) = cart {
+            self.carts.insert(cart, id);
+        }
+    }
+
+    /// Whose cart it is, if it is a customer's.
+    pub fn owner_of_cart(&self, cart: CartId) -> Option<CustomerId> {
+        self.carts.get(&cart).copied()
     }
 
     fn put(&mut self, holder: TokenHolder, since: Timestamp, member: Member) {
@@ -310,6 +333,9 @@ impl Book {
     pub fn remove(&mut self, holder: TokenHolder, since: Timestamp) {
         if let Some(member) = self.members.remove(&holder) {
             self.by_email.remove(member.caller.email());
+            if let Caller::Customer(CustomerCaller { cart: Some(cart), .. }) = member.caller {
+                self.carts.remove(&cart);
+            }
         }
         self.by_age.remove(&(since, holder));
     }

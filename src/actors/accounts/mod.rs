@@ -9,6 +9,7 @@
 mod api_keys;
 mod book;
 mod browser;
+mod carts;
 mod identities;
 mod invitations;
 mod members;
@@ -48,7 +49,7 @@ use crate::domain::password::PasswordRejection;
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::profile::AddressRejection;
 use crate::domain::staff::{Role, is_email};
-use crate::domain::{ApiKeyId, CustomerId, PersonId, Span, StaffId};
+use crate::domain::{ApiKeyId, CartId, CustomerId, PersonId, Span, StaffId};
 use crate::secrets::Vault;
 use crate::storage::records::TokenHolder;
 use crate::storage::{Committer, Store, StoreError};
@@ -173,6 +174,8 @@ pub struct CustomerCaller {
     pub is_verified: bool,
     /// Everybody whom they are or were when they bought: themselves first.
     pub people: Arc<[PersonId]>,
+    /// What they were picking when that was last noted.
+    pub cart: Option<CartId>,
 }
 
 impl CustomerCaller {

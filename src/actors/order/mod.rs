@@ -7,25 +7,28 @@
 //! function names the same step. Orders ask carts and SKUs; those ask nobody.
 
 mod checkout;
+mod merge;
 mod process;
 
 pub use checkout::{CheckoutRefusal, CheckoutRequest, Short};
+pub use merge::MergeRefusal;
 pub use process::{ChangeRefusal, OrderChange};
 
 use super::ask::{Ask, Keyed, Refusal};
-use super::cart::{Loan, LoanRefusal};
+use super::cart::{CartView, Loan, LoanRefusal};
 use super::entity::{Entity, Settlement, Step};
 use super::providers::Told;
 use crate::domain::event::EntityKey;
 use crate::domain::order::Order;
 use crate::domain::recipient::Contact;
 use crate::domain::stock::StockRejection;
-use crate::domain::{OrderId, PersonId, Sku, Span, Timestamp};
+use crate::domain::{CartId, OrderId, PersonId, Sku, Span, Timestamp};
 use crate::payments::ProviderError;
 use crate::secrets::Vault;
 use crate::storage::codec::CodecError;
 use crate::storage::{CommitError, Committed, decode_row};
 use checkout::Checkout;
+use merge::Merging;
 use process::{Reopening, Waiter};
 use tokio::sync::oneshot;
 
@@ -57,6 +60,12 @@ pub enum OrderMessage {
     Place {
         request: Box<CheckoutRequest>,
         ask: Ask<OrderView, CheckoutRefusal>,
+    },
+    /// Make one cart of two. The id was made for this, and no order comes of it.
+    Merge {
+        from: CartId,
+        into: CartId,
+        ask: Ask<CartView, MergeRefusal>,
     },
     /// The cart's answer.
     CartLent(Result<Loan, Refusal<LoanRefusal>>),
@@ -100,6 +109,8 @@ pub(super) struct OrderActor {
     order: Option<Order>,
     /// A checkout whose order is not written yet.
     checkout: Option<Box<Checkout>>,
+    /// Two carts that are becoming one.
+    merging: Option<Box<Merging>>,
     /// What the shopper's browser got from the provider: in memory only, gone after one attempt.
     token: Option<String>,
     /// Whether the attempt may have reached the provider already.
@@ -136,6 +147,7 @@ impl Entity for OrderActor {
             version,
             order,
             checkout: None,
+            merging: None,
             token: None,
             attempted: version > 0,
             asking: false,
@@ -149,7 +161,7 @@ impl Entity for OrderActor {
     }
 
     fn is_birth(message: &OrderMessage) -> bool {
-        matches!(message, OrderMessage::Place { .. })
+        matches!(message, OrderMessage::Place { .. } | OrderMessage::Merge { .. })
     }
 
     fn announces_batch(_: &OrderMessage) -> bool {
@@ -159,6 +171,8 @@ impl Entity for OrderActor {
     fn serve(&mut self, message: OrderMessage, step: &mut Step<'_>) {
         match message {
             OrderMessage::Place { request, ask } => self.place(request, ask, step),
+            OrderMessage::Merge { from, into, ask } => self.merge(from, into, ask, step),
+            OrderMessage::CartLent(lent) if self.merging.is_some() => self.merge_with(lent, step),
             OrderMessage::CartLent(lent) if self.reopening.is_some() => {
                 self.reopen_with(lent, step)
             }
@@ -187,6 +201,7 @@ impl Entity for OrderActor {
 
     fn is_idle(&self) -> bool {
         self.checkout.is_none()
+            && self.merging.is_none()
             && !self.asking
             && !self.looking
             && self.reopening.is_none()

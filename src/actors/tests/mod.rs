@@ -6,6 +6,7 @@
 
 mod checkouts;
 mod crashes;
+mod merging;
 mod obligations;
 mod privacy;
 mod random;

@@ -71,6 +71,7 @@ impl Asker {
                 email: "".into(),
                 is_verified: true,
                 people: [].into(),
+                cart: None,
             }),
             Asker::Staff => Caller::Staff(staff(Role::Staff)),
             Asker::Admin => Caller::Staff(staff(Role::Admin)),

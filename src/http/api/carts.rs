@@ -9,7 +9,6 @@ use super::users::private;
 use crate::actors::ask::{Refusal, Render, RenderedAnswer};
 use crate::actors::cart::{self as actors, CartRefusal, CartRequest, CartView};
 use crate::actors::order::{CheckoutRefusal, CheckoutRequest, OrderView, Short};
-use crate::domain::cart::CartStatus;
 use crate::domain::order::Attempt;
 use crate::domain::pricing::PricingError;
 use crate::domain::{Address, CartId, Currency, Sku};
@@ -176,7 +175,7 @@ async fn shipping_options(
     Named(id): Named<CartId>,
 ) -> Result<Response, ApiError> {
     let found = app.shop.reads.cart(id).map_err(|error| ApiError::fault(&error))?;
-    let cart = found.map(|(_, cart)| cart).filter(|cart| cart.status != CartStatus::Abandoned);
+    let cart = found.map(|(_, cart)| cart).filter(|cart| !cart.is_gone());
     let cart = cart.ok_or(ApiError::NotFound { what: "cart" })?;
     let rules = &app.shop.env.settings.rules;
     let totals = cart.totals(rules)?;
@@ -391,7 +390,7 @@ fn expected(app: &App, call: &Call, id: CartId) -> Result<Option<u64>, ApiError>
 
 fn must_be_there(app: &App, id: CartId) -> Result<(), ApiError> {
     let found = app.shop.reads.cart(id).map_err(|error| ApiError::fault(&error))?;
-    let there = found.is_some_and(|(_, cart)| cart.status != CartStatus::Abandoned);
+    let there = found.is_some_and(|(_, cart)| !cart.is_gone());
     if there { Ok(()) } else { Err(ApiError::NotFound { what: "cart" }) }
 }
 

@@ -3,7 +3,7 @@
 use super::recipient::RecipientV1;
 use super::value::{CurrencyV1, MoneyV1, TimeV1, each};
 use crate::domain::cart::{Cart, CartEvent, CartLine, CartStatus, Offer};
-use crate::domain::{Money, OrderId, Sku};
+use crate::domain::{CartId, Money, OrderId, Sku};
 use crate::storage::codec::{Stored, ValueError};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,7 @@ enum CartStatusV1 {
     Open,
     Ordered([u8; 16]),
     Abandoned,
+    Merged([u8; CartId::BYTES]),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -99,6 +100,10 @@ pub enum CartEventV1<'a> {
     Abandoned {
         at: TimeV1,
     },
+    MergedInto {
+        cart: [u8; CartId::BYTES],
+        at: TimeV1,
+    },
 }
 
 impl<'a> From<&'a Cart> for CartV1<'a> {
@@ -109,6 +114,7 @@ impl<'a> From<&'a Cart> for CartV1<'a> {
                 CartStatus::Open => CartStatusV1::Open,
                 CartStatus::Ordered(order) => CartStatusV1::Ordered(*order.as_bytes()),
                 CartStatus::Abandoned => CartStatusV1::Abandoned,
+                CartStatus::Merged(into) => CartStatusV1::Merged(*into.as_bytes()),
             },
             lines: cart.lines.iter().map(CartLineV1::from).collect(),
             recipient: cart.recipient.as_deref().map(RecipientV1::from),
@@ -129,6 +135,7 @@ impl TryFrom<CartV1<'_>> for Cart {
                 CartStatusV1::Open => CartStatus::Open,
                 CartStatusV1::Ordered(order) => CartStatus::Ordered(OrderId::from_bytes(order)),
                 CartStatusV1::Abandoned => CartStatus::Abandoned,
+                CartStatusV1::Merged(into) => CartStatus::Merged(CartId::from_bytes(into)),
             },
             lines: each(stored.lines)?,
             recipient: stored.recipient.map(|recipient| Box::new(recipient.into())),
@@ -230,6 +237,9 @@ impl<'a> From<&'a CartEvent> for CartEventV1<'a> {
                 CartEventV1::Reopened { order: *order.as_bytes(), at: (*at).into() }
             }
             CartEvent::Abandoned { at } => CartEventV1::Abandoned { at: (*at).into() },
+            CartEvent::MergedInto { cart, at } => {
+                CartEventV1::MergedInto { cart: *cart.as_bytes(), at: (*at).into() }
+            }
         }
     }
 }
@@ -267,6 +277,9 @@ impl TryFrom<CartEventV1<'_>> for CartEvent {
                 CartEvent::Reopened { order: OrderId::from_bytes(order), at: at.into() }
             }
             CartEventV1::Abandoned { at } => CartEvent::Abandoned { at: at.into() },
+            CartEventV1::MergedInto { cart, at } => {
+                CartEvent::MergedInto { cart: CartId::from_bytes(cart), at: at.into() }
+            }
         })
     }
 }

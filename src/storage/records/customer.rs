@@ -2,8 +2,8 @@
 //! comes, sealed.
 
 use super::value::{BytesV1, TimeV1};
-use crate::domain::PersonId;
 use crate::domain::customer::{Account, Customer, CustomerEvent};
+use crate::domain::{CartId, PersonId};
 use crate::storage::codec::Stored;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,7 @@ struct AccountV1<'a> {
     #[serde(borrow)]
     profile: BytesV1<'a>,
     claimed: Vec<[u8; 16]>,
+    cart: Option<[u8; CartId::BYTES]>,
     verified_at: Option<TimeV1>,
     registered_at: TimeV1,
     updated_at: TimeV1,
@@ -77,6 +78,10 @@ pub enum CustomerEventV1<'a> {
         people: Vec<[u8; 16]>,
         at: TimeV1,
     },
+    CartKept {
+        cart: [u8; CartId::BYTES],
+        at: TimeV1,
+    },
 }
 
 fn stored(people: &[PersonId]) -> Vec<[u8; 16]> {
@@ -94,6 +99,7 @@ impl<'a> From<&'a CustomerRow> for CustomerRowV1<'a> {
                 person: *account.person.as_bytes(),
                 profile: (&account.profile).into(),
                 claimed: stored(&account.claimed),
+                cart: account.cart.map(|cart| *cart.as_bytes()),
                 verified_at: account.verified_at.map(Into::into),
                 registered_at: account.registered_at.into(),
                 updated_at: account.updated_at.into(),
@@ -114,6 +120,7 @@ impl From<CustomerRowV1<'_>> for CustomerRow {
                 person: PersonId::from_bytes(account.person),
                 profile: account.profile.into(),
                 claimed: read(account.claimed),
+                cart: account.cart.map(CartId::from_bytes),
                 verified_at: account.verified_at.map(Into::into),
                 registered_at: account.registered_at.into(),
                 updated_at: account.updated_at.into(),
@@ -147,6 +154,7 @@ impl<'a> From<&'a CustomerEvent> for CustomerEventV1<'a> {
             }
             E::Erased { at } => V1::Erased { at: (*at).into() },
             E::Claimed { people, at } => V1::Claimed { people: stored(people), at: (*at).into() },
+            E::CartKept { cart, at } => V1::CartKept { cart: *cart.as_bytes(), at: (*at).into() },
         }
     }
 }
@@ -171,6 +179,9 @@ impl From<CustomerEventV1<'_>> for CustomerEvent {
             }
             V1::Erased { at } => E::Erased { at: at.into() },
             V1::Claimed { people, at } => E::Claimed { people: read(people), at: at.into() },
+            V1::CartKept { cart, at } => {
+                E::CartKept { cart: CartId::from_bytes(cart), at: at.into() }
+            }
         }
     }
 }

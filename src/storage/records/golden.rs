@@ -333,6 +333,7 @@ fn carts_keep_their_bytes() {
             },
         ),
         ("abandoned", Cart { status: CartStatus::Abandoned, lines: vec![], ..cart() }),
+        ("merged", Cart { status: CartStatus::Merged(CART), ..cart() }),
     ];
     check(1, include_str!("golden/cart.v1.hex"), &samples);
 }
@@ -534,6 +535,7 @@ fn customers_keep_their_bytes() {
             person: PERSON,
             profile: sealed(),
             claimed: verified_at.map(|_| PERSON).into_iter().collect(),
+            cart: verified_at.map(|_| CART),
             verified_at,
             registered_at: NOON,
             updated_at: LATER,
@@ -741,6 +743,7 @@ fn cart_facts() -> Vec<(&'static str, Fact)> {
         ("cart, checked out", CartEvent::CheckedOut { order: ORDER, at: NOON }),
         ("cart, reopened", CartEvent::Reopened { order: ORDER, at: NOON }),
         ("cart, abandoned", CartEvent::Abandoned { at: NOON }),
+        ("cart, merged", CartEvent::MergedInto { cart: CART, at: NOON }),
     ];
     events.into_iter().map(|(name, event)| (name, Fact::Cart(CART, event))).collect()
 }
@@ -887,6 +890,7 @@ fn other_facts() -> Vec<(&'static str, Fact)> {
             customer(CustomerEvent::AddressesChanged { profile: sealed(), at: NOON }),
         ),
         ("customer, claimed", customer(CustomerEvent::Claimed { people: vec![PERSON], at: NOON })),
+        ("customer, cart kept", customer(CustomerEvent::CartKept { cart: CART, at: NOON })),
         ("customer, erased", customer(CustomerEvent::Erased { at: NOON })),
         (
             "mail, wanted",

@@ -132,6 +132,7 @@ prop_compose! {
             Just(CartStatus::Open),
             order_ids().prop_map(CartStatus::Ordered),
             Just(CartStatus::Abandoned),
+            cart_ids().prop_map(CartStatus::Merged),
         ],
         lines in vec(cart_lines(), 0..4),
         recipient in of(recipients().prop_map(Box::new)),
@@ -189,6 +190,7 @@ fn cart_events() -> impl Strategy<Value = CartEvent> {
         (order_ids(), times()).prop_map(|(order, at)| CartEvent::CheckedOut { order, at }),
         (order_ids(), times()).prop_map(|(order, at)| CartEvent::Reopened { order, at }),
         times().prop_map(|at| CartEvent::Abandoned { at }),
+        (cart_ids(), times()).prop_map(|(cart, at)| CartEvent::MergedInto { cart, at }),
     ]
 }
 
@@ -726,11 +728,12 @@ prop_compose! {
         person in person_ids(),
         profile in sealed(),
         claimed in vec(person_ids(), 0..3),
+        cart in of(cart_ids()),
         verified_at in of(times()),
         registered_at in times(),
         updated_at in times(),
     ) -> Account {
-        Account { person, profile, claimed, verified_at, registered_at, updated_at }
+        Account { person, profile, claimed, cart, verified_at, registered_at, updated_at }
     }
 }
 
@@ -764,6 +767,7 @@ fn customer_events() -> impl Strategy<Value = CustomerEvent> {
         times().prop_map(|at| CustomerEvent::Erased { at }),
         (vec(person_ids(), 0..3), times())
             .prop_map(|(people, at)| CustomerEvent::Claimed { people, at }),
+        (cart_ids(), times()).prop_map(|(cart, at)| CustomerEvent::CartKept { cart, at }),
     ]
 }
 

@@ -104,7 +104,8 @@ impl CartJson {
         let (status, order_id) = match cart.status {
             CartStatus::Open => (CartStatusJson::Open, None),
             CartStatus::Ordered(order) => (CartStatusJson::Ordered, Some(order.to_string())),
-            CartStatus::Abandoned => (CartStatusJson::Abandoned, None),
+            // Nobody is shown either.
+            CartStatus::Abandoned | CartStatus::Merged(_) => (CartStatusJson::Abandoned, None),
         };
         CartJson {
             cart_id: id.to_string(),

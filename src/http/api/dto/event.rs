@@ -154,6 +154,8 @@ fn cart(fact: &CartEvent) -> Value {
             json!({ "change": "reopened", "orderId": order.to_string() })
         }
         CartEvent::Abandoned { .. } => json!({ "change": "abandoned" }),
+        // Whoever knows a cart's id has it.
+        CartEvent::MergedInto { .. } => json!({ "change": "merged" }),
     }
 }
 
@@ -291,6 +293,7 @@ fn customer(fact: &CustomerEvent) -> Value {
         CustomerEvent::Claimed { people, .. } => {
             json!({ "change": "orders_claimed", "guests": people.len() })
         }
+        CustomerEvent::CartKept { .. } => json!({ "change": "cart_kept" }),
     }
 }
 
@@ -346,6 +349,7 @@ mod tests {
             CartEvent::CheckedOut { order, at: at() },
             CartEvent::Reopened { order, at: at() },
             CartEvent::Abandoned { at: at() },
+            CartEvent::MergedInto { cart, at: at() },
         ];
         let order_facts = [
             OrderEvent::Placed(agreed),
