@@ -22,6 +22,9 @@ pub struct Cookie {
 /// Who a browser is logged in as, or what binds forms to a browser in which nobody is.
 pub const SESSION: Cookie = Cookie { hosted: "__Host-mercat", plain: "mercat" };
 
+/// Who has shown a password and has a second factor to show.
+pub const HALF_WAY: Cookie = Cookie { hosted: "__Host-mercat-step", plain: "mercat-step" };
+
 /// Which browser went to an identity provider.
 pub const SIGN_IN: Cookie = Cookie { hosted: "__Host-mercat-sign-in", plain: "mercat-sign-in" };
 

@@ -50,7 +50,10 @@ impl Class {
         if is_read && path == "/v1/auth/session" {
             return Class::Read;
         }
-        let is_of_accounts = path.starts_with("/v1/auth/") || path.starts_with("/account/");
+        // Pages of an account show and ask; what proves who somebody is comes as a form. An address is no
+        // secret.
+        let is_of_accounts = path.starts_with("/v1/auth/")
+            || path.starts_with("/account/") && !is_read && !path.starts_with("/account/addresses");
         if is_of_accounts || path.ends_with("/password") {
             return Class::Auth;
         }
@@ -314,12 +317,19 @@ mod tests {
 
     #[test]
     fn every_request_has_its_class() {
-        let class = |method: Method, path| Class::of(&method, path);
+        let class = |method: Method, path: &str| Class::of(&method, path);
         assert_eq!(class(Method::GET, "/v1/products"), Class::Read);
         assert_eq!(class(Method::POST, "/v1/carts"), Class::Write);
         assert_eq!(class(Method::POST, "/v1/carts/cart-1/checkout"), Class::Checkout);
         assert_eq!(class(Method::POST, "/v1/auth/login"), Class::Auth);
         assert_eq!(class(Method::POST, "/account/new-password"), Class::Auth);
+        assert_eq!(class(Method::GET, "/account/orders"), Class::Read);
+        assert_eq!(class(Method::POST, "/account/addresses"), Class::Write);
+        for proof in
+            ["login", "login/code", "register", "forgot", "security/password", "data/erase"]
+        {
+            assert_eq!(class(Method::POST, &format!("/account/{proof}")), Class::Auth);
+        }
         assert_eq!(class(Method::DELETE, "/v1/carts/cart-1"), Class::Write);
         assert_eq!(class(Method::from_bytes(b"BREW").unwrap(), "/"), Class::Write);
     }

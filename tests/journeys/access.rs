@@ -69,9 +69,22 @@ async fn the_table_has_every_route_and_no_other() {
     let pages: Vec<_> = named.difference(&routed).map(String::as_str).collect();
     let known = [
         "GET /",
+        "GET /account",
+        "GET /account/addresses",
+        "GET /account/addresses/{addressId}",
         "GET /account/confirm",
+        "GET /account/data",
+        "GET /account/forgot",
+        "GET /account/forgotten",
         "GET /account/invitation",
+        "GET /account/login",
+        "GET /account/login/code",
         "GET /account/new-password",
+        "GET /account/orders",
+        "GET /account/orders/{orderId}",
+        "GET /account/register",
+        "GET /account/security",
+        "GET /account/sent",
         "GET /assets/{hash}/{*file}",
         "GET /c/{handle}",
         "GET /cart",
@@ -91,9 +104,26 @@ async fn the_table_has_every_route_and_no_other() {
         "GET /search",
         "GET /sitemap.xml",
         "GET /test-payments/{paymentId}",
+        "POST /account/addresses",
+        "POST /account/addresses/{addressId}",
+        "POST /account/addresses/{addressId}/first",
+        "POST /account/addresses/{addressId}/remove",
         "POST /account/confirm",
+        "POST /account/data/erase",
+        "POST /account/data/export",
+        "POST /account/forgot",
         "POST /account/invitation",
+        "POST /account/login",
+        "POST /account/login/code",
+        "POST /account/logout",
         "POST /account/new-password",
+        "POST /account/register",
+        "POST /account/security/factor",
+        "POST /account/security/factor/confirm",
+        "POST /account/security/factor/remove",
+        "POST /account/security/password",
+        "POST /account/security/sessions/{sessionId}/end",
+        "POST /account/verification",
         "POST /cart/lines",
         "POST /cart/lines/{sku}",
         "POST /cart/lines/{sku}/remove",
@@ -190,7 +220,8 @@ async fn a_browsers_session_opens_what_a_token_does_and_no_write_without_its_csr
             }
             let status = browser.ask(method, &path).open().await.status().as_u16();
             is_as_the_table_says(row, asker, status, &place);
-            let ends = ["/v1/auth/logout", "/v1/auth/session"].contains(&row.path);
+            let ends =
+                ["/v1/auth/logout", "/v1/auth/session", "/account/logout"].contains(&row.path);
             if ends && row.method != "GET" {
                 browser = Browser::logged_in(&shop, email, PASSWORD).await;
             }

@@ -100,7 +100,9 @@ async fn a_link_is_good_for_a_person_once_and_for_whoever_only_looks_never() {
     wrong("application/x-www-form-urlencoded", "password=x").await.expect(422);
     wrong("application/x-www-form-urlencoded", "token=x&admin=1").await.expect(422);
     let evil = shop.get("/account/confirm?token=%22%3E%3Cscript%3E").send().await.expect(200);
-    assert!(!evil.text().contains("<script"));
+    assert!(!evil.text().contains("\"><script") && evil.text().contains("&#34;&#62;&#60;script"));
+    // The address that holds the token is told to nobody.
+    assert_eq!(evil.header("referrer-policy"), "no-referrer");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Journeys through the shop, over HTTP: one file per area, each against a whole shop of its own.
 
 mod access;
+mod account;
 mod attacks;
 mod auth;
 mod browser;
@@ -20,6 +21,7 @@ mod mail;
 mod mailserver;
 mod realmail;
 mod manner;
+mod merge;
 mod hostile;
 mod limits;
 mod live;
@@ -33,6 +35,7 @@ mod orders;
 #[cfg(feature = "oidc")]
 mod real_oidc;
 mod own;
+mod own_pages;
 mod people;
 mod pictures;
 mod search;
@@ -48,5 +51,6 @@ mod tokens;
 mod retail;
 mod timing;
 mod users;
+mod visitor;
 mod tls;
 mod walk;

@@ -469,3 +469,42 @@ async fn a_browser_that_asks_for_a_session_comes_back_with_one_and_is_sent_on() 
     assert_eq!(stolen.header("set-cookie"), "");
     stolen.problem(403, "sign_in_not_started");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_find_their_providers_at_the_login_and_their_cart_after_it() {
+    let house = House::open(NOW_S).await;
+    house.meets(person("ada", "ada@example.com"));
+    let rows =
+        vec![row("house", &house.issuer, For::Customers), row("office", &house.issuer, For::Staff)];
+    let shop = TestShop::with(|config| config.identity = rows).await;
+    let login = async |next: &str| {
+        let path = format!("/account/login?next={next}");
+        shop.get(&path).header("accept", "text/html").send().await.expect(200).text()
+    };
+    let page = login("/cart").await;
+    let href = "/v1/auth/oidc/house?session=cookie&#38;returnTo=%2Fcart";
+    assert!(page.contains(&format!("href=\"{href}\"")), "{page}");
+    assert!(
+        page.contains("Go on with The house&#39;s own") && !page.contains("/office?"),
+        "{page}"
+    );
+    let page = login("//evil.example").await;
+    assert!(page.contains("returnTo=%2Faccount%2Forders\"") && !page.contains("evil"), "{page}");
+    // What was picked before is the account's afterwards.
+    crate::goods::shelve(&shop, &[("MUG", 1_250, 5)]).await;
+    let cart = crate::goods::fill(&shop, &[("MUG", 2)]).await;
+    let path = href.replace("&#38;", "&");
+    let sign_in = async |cart: Option<&str>| {
+        let Journey { location, cookie } = begin_at(&shop, &path).await;
+        let cart = cart.map(|cart| format!("; mercat-cart={cart}")).unwrap_or_default();
+        let cookies = format!("{cookie}{cart}");
+        let back = come_back(&shop, &house.authorize(&location), &cookies).await.expect(303);
+        assert_eq!(back.header("location"), "/cart");
+        let all = back.headers.get_all("set-cookie").iter();
+        let given = all.filter_map(|line| line.to_str().unwrap().strip_prefix("mercat-cart="));
+        given.map(|line| line.split(';').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for brought in [Some(cart.as_str()), None] {
+        assert_eq!(sign_in(brought).await.join(" "), cart);
+    }
+}

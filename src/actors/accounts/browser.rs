@@ -146,6 +146,17 @@ impl Accounts {
         brought: Option<&str>,
     ) -> Result<SessionGrant, AccountError> {
         let (holder, password_hash) = self.recognized(email, password, with.lane).await?;
+        self.opened(holder, password_hash, with, brought).await
+    }
+
+    /// Opens a session for whoever has shown this password, if nothing else is asked for.
+    pub(super) async fn opened(
+        &self,
+        holder: TokenHolder,
+        password_hash: String,
+        with: LoginWith,
+        brought: Option<&str>,
+    ) -> Result<SessionGrant, AccountError> {
         let brought = brought.and_then(hash_of);
         self.write(move |parts| async move {
             parts.check_login(holder, &password_hash, with.second).await?;

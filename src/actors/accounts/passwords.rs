@@ -51,6 +51,11 @@ impl Accounts {
         self.ask(|reply| Message::ChangePassword(new, reply)).await
     }
 
+    /// Whether a password opens the account.
+    pub fn has_password(&self, holder: TokenHolder) -> bool {
+        self.shared.book().password_hash(holder).is_some()
+    }
+
     /// Whether this is the holder's password.
     pub async fn confirm(&self, caller: &Caller, password: Password) -> Result<(), AccountError> {
         self.confirmed(caller.holder(), Some(password)).await.map(|_| ())

@@ -119,7 +119,7 @@ async fn login(
 }
 
 /// A try at logging in, however it is to be answered.
-pub(super) struct Knock<'a> {
+pub(in crate::http) struct Knock<'a> {
     pub attempt: Try<'a>,
     pub email: String,
     pub password: Password,
@@ -127,7 +127,7 @@ pub(super) struct Knock<'a> {
 }
 
 /// Has a try wait for its turn.
-pub(super) async fn knock<'a>(
+pub(in crate::http) async fn knock<'a>(
     app: &'a App,
     address: IpAddr,
     headers: &HeaderMap,
@@ -143,7 +143,7 @@ pub(super) async fn knock<'a>(
 
 /// Does what needs the password of whoever is logged in, or a code of theirs; tries are counted
 /// together with those of the login.
-pub(super) async fn tried<T: Send + 'static>(
+pub(in crate::http) async fn tried<T: Send + 'static>(
     app: &App,
     email: &str,
     address: IpAddr,
@@ -158,7 +158,7 @@ pub(super) async fn tried<T: Send + 'static>(
 }
 
 /// Counts a try for what became of it.
-pub(super) fn judge<T>(attempt: Try<'_>, outcome: &Result<T, AccountError>) {
+pub(in crate::http) fn judge<T>(attempt: Try<'_>, outcome: &Result<T, AccountError>) {
     match outcome {
         Ok(_) => attempt.succeeded(),
         Err(AccountError::WrongCredentials | AccountError::SecondFactorWrong) => drop(attempt),
@@ -167,7 +167,7 @@ pub(super) fn judge<T>(attempt: Try<'_>, outcome: &Result<T, AccountError>) {
 }
 
 /// Where a login comes from.
-pub(super) fn origin(address: IpAddr, headers: &HeaderMap) -> Origin {
+pub(in crate::http) fn origin(address: IpAddr, headers: &HeaderMap) -> Origin {
     let device = headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
     Origin::new(address, &String::from_utf8_lossy(device))
 }
@@ -216,7 +216,7 @@ pub(super) fn mail_wanted() -> Response {
     answer(StatusCode::ACCEPTED, &MailWantedJson::ANSWER)
 }
 
-pub(super) fn problem(error: AccountError) -> ApiError {
+pub(in crate::http) fn problem(error: AccountError) -> ApiError {
     match error {
         AccountError::WrongCredentials => ApiError::BadCredentials,
         AccountError::InvalidToken => ApiError::InvalidToken,

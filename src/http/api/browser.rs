@@ -9,17 +9,18 @@ use super::dto::auth::LoginBody;
 use super::dto::browser::BrowserJson;
 use super::dto::user::UserJson;
 use super::users::own;
-use crate::actors::accounts::{Credential, SessionGrant};
+use crate::actors::accounts::{Caller, Credential, SessionGrant};
 use crate::http::access::Browser;
 use crate::http::app::{App, Call};
 use crate::http::body::Body;
 use crate::http::client::Client;
-use crate::http::cookie::{Kept, SESSION};
+use crate::http::cookie::{CART, Kept, SESSION};
 use crate::http::csrf;
 use crate::http::etag::answer;
 use crate::http::headers::keep_out_of_caches;
 use crate::http::layers::detached;
 use crate::http::problem::{ApiError, ProblemSchema};
+use crate::http::storefront::account::meet;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -74,28 +75,36 @@ async fn log_in(
     let grant = opened.map_err(problem)?;
     let mut headers = HeaderMap::new();
     let session = set_session(&app, &grant, &mut headers);
+    meet(&app, &session, &call.headers, &mut headers).await;
     Ok(told(user(&app, &session)?, session.expose(), headers))
 }
 
 /// Log out with a browser.
 ///
-/// The session ends at once, and the browser forgets its cookie.
+/// The session ends at once, and the browser forgets its cookie and the customer's cart.
 #[utoipa::path(delete, path = "/v1/auth/session", tag = "Access",
     params(("X-CSRF-Token" = Option<String>, Header, description = "As `GET` gives it")),
     responses((status = 204), (status = 403, description = "`csrf`", body = ProblemSchema, content_type = "application/problem+json")))]
 async fn log_out(State(app): State<App>, browser: Browser) -> Result<Response, ApiError> {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    SESSION.clear(response.headers_mut(), &app.public_url);
     if let Some(shown) = browser.shown {
+        if let Some(Caller::Customer(_)) = app.shop.accounts.who(&shown) {
+            CART.clear(response.headers_mut(), &app.public_url);
+        }
         let accounts = app.shop.accounts.clone();
         let ended = detached(async move { accounts.logout(shown.expose()).await }).await;
         ended.map_err(problem)?;
     }
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    SESSION.clear(response.headers_mut(), &app.public_url);
     Ok(response)
 }
 
 /// Has the browser keep a session, in place of whatever it had.
-pub(super) fn set_session(app: &App, grant: &SessionGrant, headers: &mut HeaderMap) -> Credential {
+pub(in crate::http) fn set_session(
+    app: &App,
+    grant: &SessionGrant,
+    headers: &mut HeaderMap,
+) -> Credential {
     let seconds = (grant.lives_for.as_millis() / 1_000).max(0).unsigned_abs();
     let token = grant.token.expose();
     SESSION.set(headers, &app.public_url, token, Kept::Seconds(seconds));

@@ -411,6 +411,15 @@ fn render(app: &App, call: &Call, status: StatusCode) -> Render<CartView, CartRe
     })
 }
 
+/// A cart as it is on disk, if it can still be filled.
+pub(super) fn open_cart(app: &App, id: CartId) -> Result<Option<CartJson>, ApiError> {
+    let found = app.shop.reads.cart(id).map_err(|error| ApiError::fault(&error))?;
+    let Some((version, cart)) = found.filter(|(_, cart)| cart.must_be_open().is_ok()) else {
+        return Ok(None);
+    };
+    json(app, &CartView::new(id, version, cart, &app.shop.vault)).map(Some)
+}
+
 fn json(app: &App, view: &CartView) -> Result<CartJson, ApiError> {
     let (reads, rules) = (&app.shop.reads, &app.shop.env.settings.rules);
     let totals = view.cart.totals(rules)?;

@@ -1,18 +1,17 @@
 //! The API, version 1.
 
 pub mod dto;
-mod account_links;
 mod api_keys;
 mod audit;
-mod auth;
-mod browser;
-mod users;
+pub(super) mod auth;
+pub(super) mod browser;
+pub(super) mod users;
 mod products;
 mod images;
 mod categories;
 mod collections;
 pub(super) mod search;
-mod sessions;
+pub(super) mod sessions;
 mod settings;
 mod imports;
 pub(super) mod carts;
@@ -20,11 +19,11 @@ mod events;
 mod inventory;
 mod machines;
 pub mod oidc;
-mod orders;
+pub(super) mod orders;
 mod pages;
 mod staff;
 mod test_payments;
-mod totp;
+pub(super) mod totp;
 
 pub use carts::checkout_render;
 
@@ -36,7 +35,6 @@ use utoipa_axum::router::OpenApiRouter;
 pub fn pages() -> Vec<(&'static str, MethodRouter<App>)> {
     let mut pages = vec![test_payments::pages()];
     pages.extend(images::pages());
-    pages.extend(account_links::pages());
     pages
 }
 

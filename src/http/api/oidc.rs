@@ -15,6 +15,7 @@ use crate::http::cookie::{Kept, SESSION, SIGN_IN};
 use crate::http::etag::answer as answer_with;
 use crate::http::layers::detached;
 use crate::http::problem::{ApiError, ProblemSchema};
+use crate::http::storefront::account::meet;
 use crate::identity::{Aim, Answer, Gives, SignInError, SignedIn, Started};
 use axum::body::Body;
 use axum::extract::State;
@@ -120,7 +121,8 @@ async fn callback(
                 let opened = accounts.open_session_with(identity, audience, origin, brought).await;
                 let to = aim.return_to.as_deref().unwrap_or("/");
                 let mut response = sent_to(StatusCode::SEE_OTHER, to)?;
-                set_session(&app, &opened.map_err(problem)?, response.headers_mut());
+                let session = set_session(&app, &opened.map_err(problem)?, response.headers_mut());
+                meet(&app, &session, &headers, response.headers_mut()).await;
                 Ok(response)
             }
         }
@@ -143,7 +145,7 @@ const TEN_MINUTES: u64 = 600;
 
 /// Whether a browser that is sent to `path` stays in this shop. `//host` and `/\host` would lead to
 /// another one, and browsers drop tabs and line breaks before they look (WHATWG URL, section 4.4).
-fn is_own_path(path: &str) -> bool {
+pub(in crate::http) fn is_own_path(path: &str) -> bool {
     path.starts_with('/')
         && !path.starts_with("//")
         && path.chars().all(|c| c.is_ascii_graphic() && c != '\\')

@@ -241,16 +241,20 @@ pub fn all_of(app: &App, people: Arc<[PersonId]>) -> Result<Vec<OrderJson>, ApiE
 }
 
 /// The order with whoever placed it.
-fn view(app: &App, id: OrderId, version: u64, order: Order) -> OrderView {
+pub(in crate::http) fn view(app: &App, id: OrderId, version: u64, order: Order) -> OrderView {
     OrderView::new(id, version, order, &app.shop.vault)
 }
 
-fn find(app: &App, id: OrderId) -> Result<Option<(u64, Order)>, ApiError> {
+pub(in crate::http) fn find(app: &App, id: OrderId) -> Result<Option<(u64, Order)>, ApiError> {
     app.shop.reads.order(id).map_err(|error| ApiError::fault(&error))
 }
 
 /// The order, for whoever may read it: staff, its customer, or the holder of the cart that became it.
-fn readable(app: &App, caller: &Caller, id: OrderId) -> Result<(u64, Order), ApiError> {
+pub(in crate::http) fn readable(
+    app: &App,
+    caller: &Caller,
+    id: OrderId,
+) -> Result<(u64, Order), ApiError> {
     let found = find(app, id)?;
     match caller {
         Caller::Nobody => return Err(ApiError::Unauthenticated),

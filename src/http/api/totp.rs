@@ -6,7 +6,7 @@ use super::dto::second_factor::{
     second_factor,
 };
 use super::users::private;
-use crate::actors::accounts::Caller;
+use crate::actors::accounts::{Caller, Enrolment, SecondFactor, StaffCaller};
 use crate::actors::pools::Password;
 use crate::domain::StaffId;
 use crate::http::access::{Member, Staff};
@@ -19,6 +19,7 @@ use crate::http::problem::{ApiError, ProblemSchema};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use std::net::IpAddr;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -51,13 +52,25 @@ async fn begin(
     Client(address): Client,
     body: Body<TotpBegin>,
 ) -> Result<Response, ApiError> {
-    let (accounts, caller) = (app.shop.accounts.clone(), Caller::Staff(member.clone()));
     let password = Password::from(body.value.password);
-    let begun = tried(&app, &member.email, address, problem, async move {
+    let begun = begun(&app, &member, address, password).await?;
+    Ok(private(answer(StatusCode::CREATED, &EnrolmentJson::from(begun))))
+}
+
+/// A new seed for whoever shows their password.
+pub(in crate::http) async fn begun(
+    app: &App,
+    member: &StaffCaller,
+    address: IpAddr,
+    password: Password,
+) -> Result<Enrolment, ApiError> {
+    let (accounts, id) = (app.shop.accounts.clone(), member.staff);
+    let caller = Caller::Staff(member.clone());
+    let begin = async move {
         accounts.confirm(&caller, password).await?;
-        accounts.begin_totp(member.staff).await
-    });
-    Ok(private(answer(StatusCode::CREATED, &EnrolmentJson::from(begun.await?))))
+        accounts.begin_totp(id).await
+    };
+    tried(app, &member.email, address, problem, begin).await
 }
 
 /// Turn your second factor on, with its first code.
@@ -72,12 +85,20 @@ async fn confirm(
     Client(address): Client,
     body: Body<TotpConfirm>,
 ) -> Result<Response, ApiError> {
-    let accounts = app.shop.accounts.clone();
-    let confirmed = tried(&app, &member.email, address, problem, async move {
-        accounts.confirm_totp(member.staff, body.value.totp).await
-    });
-    let recovery_codes = confirmed.await?;
+    let recovery_codes = confirmed(&app, &member, address, body.value.totp).await?;
     Ok(private(answer(StatusCode::OK, &RecoveryCodesJson { recovery_codes })))
+}
+
+/// Has a seed count from its first code on; gives the recovery codes.
+pub(in crate::http) async fn confirmed(
+    app: &App,
+    member: &StaffCaller,
+    address: IpAddr,
+    code: String,
+) -> Result<Vec<String>, ApiError> {
+    let (accounts, id) = (app.shop.accounts.clone(), member.staff);
+    let confirm = async move { accounts.confirm_totp(id, code).await };
+    tried(app, &member.email, address, problem, confirm).await
 }
 
 /// Turn your second factor off, with your password and a code of it or a recovery code.
@@ -92,13 +113,25 @@ async fn remove(
 ) -> Result<Response, ApiError> {
     let TotpRemove { password, totp, recovery_code } = body.value;
     let shown = second_factor(totp, recovery_code).ok_or(ApiError::TotpRequired)?;
-    let (accounts, caller) = (app.shop.accounts.clone(), Caller::Staff(member.clone()));
-    let removed = tried(&app, &member.email, address, problem, async move {
-        accounts.confirm(&caller, Password::from(password)).await?;
-        accounts.remove_totp(member.staff, shown).await
-    });
-    removed.await?;
+    removed(&app, &member, address, Password::from(password), shown).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Takes a second factor away from whoever shows it, and their password.
+pub(in crate::http) async fn removed(
+    app: &App,
+    member: &StaffCaller,
+    address: IpAddr,
+    password: Password,
+    shown: SecondFactor,
+) -> Result<(), ApiError> {
+    let (accounts, id) = (app.shop.accounts.clone(), member.staff);
+    let caller = Caller::Staff(member.clone());
+    let remove = async move {
+        accounts.confirm(&caller, password).await?;
+        accounts.remove_totp(id, shown).await
+    };
+    tried(app, &member.email, address, problem, remove).await
 }
 
 /// Turn off the second factor of a member of staff who has lost it.

@@ -1,10 +1,10 @@
 //! Users: everybody what is their own, and staff those whom they look after. Nothing here is kept by
 //! a cache on the way.
 
-mod addresses;
+pub(in crate::http) mod addresses;
 pub mod claims;
-mod export;
-mod me;
+pub(in crate::http) mod export;
+pub(in crate::http) mod me;
 
 pub(super) use me::own;
 

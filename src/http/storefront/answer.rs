@@ -6,13 +6,15 @@ use super::visitor::Visitor;
 use crate::http::app::App;
 use crate::http::csrf;
 use crate::http::etag::EntityTag;
-use crate::http::headers::storefront_policy;
+use crate::http::headers::{keep_out_of_caches, storefront_policy};
 use crate::http::kept::Shown;
 use crate::http::problem::ApiError;
 use askama::Template;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, VARY};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION, VARY,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 
@@ -70,6 +72,19 @@ pub fn told(
 ) -> Result<Response, ApiError> {
     let mut response = own(app, visitor, &render(page)?, &HeaderMap::new());
     *response.status_mut() = status;
+    Ok(response)
+}
+
+/// As [`told`], for what nobody may keep: it is gone when somebody else sits at the screen.
+pub fn secret(
+    app: &App,
+    visitor: &Visitor,
+    status: StatusCode,
+    page: &impl Template,
+) -> Result<Response, ApiError> {
+    let mut response = told(app, visitor, status, page)?;
+    keep_out_of_caches(response.headers_mut());
+    response.headers_mut().remove(ETAG);
     Ok(response)
 }
 

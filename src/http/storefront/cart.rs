@@ -4,6 +4,7 @@
 //! left, nothing left. What it cost then is in the cart's history, so it is said until the line is put
 //! in anew, however often the page is opened.
 
+use super::account;
 use super::addresses;
 use super::answer::{private, see_other, told};
 use super::cart_cookie;
@@ -190,6 +191,9 @@ pub async fn add(
         }
     };
     visitor.cart = Some(view.id);
+    if let Some(customer) = &visitor.customer {
+        account::keep(&app, customer, view.id).await;
+    }
     visitor.units = units(&view.cart);
     let variant = product.variant(&sku);
     let mut response = if is_fragment {

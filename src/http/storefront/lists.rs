@@ -105,6 +105,7 @@ pub struct Choice {
 }
 
 /// The links below and above a list.
+#[derive(Default)]
 pub struct Ways {
     /// How many there are, on all pages.
     pub total: String,
@@ -144,6 +145,25 @@ impl Ways {
             href: href(*own, 1),
             is_current: *own == order,
         });
+        Ways {
+            total: words::count(total as u64, "product"),
+            sorted: order.text,
+            sorts: sorts.collect(),
+            ..Ways::among(last, page, |page| href(order, page))
+        }
+    }
+
+    /// Of a list in an order of its own, with so many on a page.
+    pub fn plain(path: &str, page: usize, total: usize, per_page: usize) -> Ways {
+        let last = total.div_ceil(per_page).max(1);
+        Ways::among(last, page, |page| {
+            let number = (page > 1).then(|| ("page", page.to_string()));
+            address(path, number)
+        })
+    }
+
+    /// The links from a page to others, as far as `last`.
+    fn among(last: usize, page: usize, href: impl Fn(usize) -> String) -> Ways {
         let shown = |n: &usize| *n == 1 || *n == last || n.abs_diff(page) <= 2;
         let (mut pages, mut before) = (Vec::new(), 0);
         for n in (1..=last.min(3)).chain(page.saturating_sub(2)..=page + 2).chain([last]) {
@@ -153,17 +173,14 @@ impl Ways {
             if n > before + 1 {
                 pages.push(Choice { text: "…".into(), href: String::new(), is_current: false });
             }
-            let (text, href) = (n.to_string(), href(order, n));
-            pages.push(Choice { text, href, is_current: n == page });
+            pages.push(Choice { text: n.to_string(), href: href(n), is_current: n == page });
             before = n;
         }
         Ways {
-            total: words::count(total as u64, "product"),
-            sorted: order.text,
-            sorts: sorts.collect(),
-            previous: (page > 1 && page <= last).then(|| href(order, page - 1)),
+            previous: (page > 1 && page <= last).then(|| href(page - 1)),
             pages: if last > 1 { pages } else { Vec::new() },
-            next: (page < last).then(|| href(order, page + 1)),
+            next: (page < last).then(|| href(page + 1)),
+            ..Ways::default()
         }
     }
 }

@@ -10,8 +10,11 @@ pub mod look;
 pub mod shell;
 pub mod words;
 pub mod faults;
+pub(in crate::http) mod account;
 mod answer;
+mod form;
 mod cart_cookie;
+mod countries;
 mod goods;
 mod lists;
 mod visitor;
@@ -37,7 +40,7 @@ use axum::routing::{MethodRouter, get, post};
 
 /// Every page by its path. Who may ask for it stands in `http/access/rules.rs`.
 pub fn pages(limits: &Limits) -> Vec<(&'static str, MethodRouter<App>)> {
-    vec![
+    let mut pages = vec![
         ("/", get(home::show)),
         ("/c/{handle}", get(category::show)),
         ("/collections/{handle}", get(category::show_collection)),
@@ -56,5 +59,7 @@ pub fn pages(limits: &Limits) -> Vec<(&'static str, MethodRouter<App>)> {
         google::page(),
         feeds::page(),
         llms::page(),
-    ]
+    ];
+    pages.extend(account::pages());
+    pages
 }

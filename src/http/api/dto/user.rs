@@ -1,6 +1,7 @@
 //! Users: who they are, and what they change of it.
 
 use super::address::AddressJson;
+use super::cart::CartJson;
 use super::order::OrderJson;
 use super::session::SessionJson;
 
@@ -261,6 +262,8 @@ pub struct ExportJson {
     /// The identity providers that open the account.
     #[schema(example = json!(["https://id.example"]))]
     pub identity_providers: Vec<String>,
+    /// What they are picking, as long as it is open.
+    pub cart: Option<CartJson>,
     /// All of them, newest first.
     pub orders: Vec<OrderJson>,
 }

@@ -127,7 +127,7 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn own(app: &App, customer: &CustomerCaller) -> Result<CustomerView, ApiError> {
+pub(in crate::http) fn own(app: &App, customer: &CustomerCaller) -> Result<CustomerView, ApiError> {
     let found = app.shop.accounts.customer(customer.customer).map_err(problem)?;
     found.ok_or(ApiError::InvalidToken)
 }
@@ -138,7 +138,8 @@ fn version_with(app: &App, customer: &CustomerCaller, id: AddressId) -> Result<u
     customer.profile.addresses.get(id).map(|_| customer.version).ok_or(NO_ADDRESS)
 }
 
-async fn change_book(
+/// Changes a customer's address book; with `expected`, their row must still have that version.
+pub(in crate::http) async fn change_book(
     app: &App,
     customer: &CustomerCaller,
     change: AddressChange,

@@ -2,10 +2,11 @@
 //! and 20).
 
 use super::private;
-use crate::actors::accounts::Credential;
+use crate::actors::accounts::{Credential, CustomerCaller};
 use crate::domain::{Address, AddressId};
 use crate::http::access::Customer;
 use crate::http::api::auth::problem;
+use crate::http::api::carts::open_cart;
 use crate::http::api::dto::user::{ExportJson, SavedAddressJson, UserJson};
 use crate::http::api::orders::all_of;
 use crate::http::api::sessions::own_sessions;
@@ -32,6 +33,15 @@ async fn export(
     Customer(caller): Customer,
     shown: Credential,
 ) -> Result<Response, ApiError> {
+    exported(&app, caller, &shown)
+}
+
+/// The file that whoever asks with these credentials takes along.
+pub(in crate::http) fn exported(
+    app: &App,
+    caller: CustomerCaller,
+    shown: &Credential,
+) -> Result<Response, ApiError> {
     let accounts = &app.shop.accounts;
     let found = accounts.customer(caller.customer).map_err(problem)?;
     let customer = found.ok_or(ApiError::InvalidToken)?;
@@ -41,9 +51,10 @@ async fn export(
         exported_at: app.shop.env.now().into(),
         user: UserJson::from(&customer),
         addresses: book.entries().iter().map(address).collect(),
-        sessions: own_sessions(&app, &shown, TokenHolder::Customer(caller.customer))?,
+        sessions: own_sessions(app, shown, TokenHolder::Customer(caller.customer))?,
         identity_providers: accounts.issuers(caller.customer),
-        orders: all_of(&app, caller.people)?,
+        cart: caller.cart.map(|cart| open_cart(app, cart)).transpose()?.flatten(),
+        orders: all_of(app, caller.people)?,
     };
     let mut response = private(answer(StatusCode::OK, &export));
     let name = HeaderValue::from_static("attachment; filename=\"my-data.json\"");

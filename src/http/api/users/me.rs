@@ -1,7 +1,7 @@
 //! What somebody sees and changes of themselves.
 
 use super::private;
-use crate::actors::accounts::{AccountError, Accounts, Caller, Credential, User};
+use crate::actors::accounts::{AccountError, Accounts, Caller, Credential, CustomerCaller, User};
 use crate::actors::pools::Password;
 use crate::http::access::{Customer, LoggedIn};
 use crate::http::api::auth::{mail_wanted, problem, tried};
@@ -16,6 +16,7 @@ use crate::http::problem::ApiError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use std::net::IpAddr;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -77,10 +78,7 @@ async fn update(
         }
         if let Some(password) = update.password.clone() {
             let (old, new) = (confirmed(), Password::from(password));
-            let (accounts, own) = (accounts.clone(), caller.clone());
-            let change =
-                async move { accounts.change_password(&own, shown.expose(), old, new).await };
-            tried(&app, caller.email(), address, unconfirmed, change).await?;
+            change_password(&app, &caller, shown, address, old, new).await?;
         }
         own(&accounts, &caller)
     };
@@ -101,14 +99,38 @@ async fn erase(
     body: MaybeBody<Erase>,
 ) -> Result<Response, ApiError> {
     let password = body.value.password.map(Password::from);
+    forget(&app, &customer, address, password).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Destroys what the shop knows of a customer, for their password where they have one.
+pub(in crate::http) async fn forget(
+    app: &App,
+    customer: &CustomerCaller,
+    address: IpAddr,
+    password: Option<Password>,
+) -> Result<(), ApiError> {
     let (accounts, id) = (app.shop.accounts.clone(), customer.customer);
     let erase = async move { accounts.erase(id, password).await };
     let wrong = |error| match error {
         AccountError::WrongCredentials => ApiError::invalid("/password", "is not the right one"),
         other => problem(other),
     };
-    tried(&app, &customer.email, address, wrong, erase).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    tried(app, &customer.email, address, wrong, erase).await
+}
+
+/// Sets another password for whoever shows the current one, and ends all other logins.
+pub(in crate::http) async fn change_password(
+    app: &App,
+    caller: &Caller,
+    shown: Credential,
+    address: IpAddr,
+    old: Password,
+    new: Password,
+) -> Result<(), ApiError> {
+    let (accounts, own) = (app.shop.accounts.clone(), caller.clone());
+    let change = async move { accounts.change_password(&own, shown.expose(), old, new).await };
+    tried(app, caller.email(), address, unconfirmed, change).await
 }
 
 /// Have the mail to verify your e-mail address sent again.
