@@ -6,6 +6,7 @@
 //! to `storage`. Whatever can be wrong in commerce is tested in these files.
 
 pub mod address;
+pub mod address_form;
 pub mod cart;
 pub mod catalog;
 pub mod color;
