@@ -158,6 +158,7 @@ async fn buy(shop: &Shop, items: Vec<(Sku, u32)>, number: usize) -> Outcome<()> 
         collected: Collected::Online,
         token: Some("tok_visa".into()),
         note: None,
+        agreed: None,
     };
     let keyed = Keyed {
         attempt: Attempt { key: rand::random(), fingerprint: rand::random() },

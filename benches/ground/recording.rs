@@ -128,5 +128,6 @@ pub fn checkout(cart: CartId, payment: Payment) -> CheckoutRequest {
         collected,
         token,
         note: None,
+        agreed: None,
     }
 }

@@ -9,6 +9,7 @@ use super::problem::ApiError;
 use crate::domain::order::Attempt;
 use axum::http::{HeaderMap, Method};
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
 
 /// The header that names the attempt.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -39,6 +40,26 @@ impl IdempotencyKey {
             return Err(malformed("must be 1 to 255 visible ASCII characters"));
         }
         Ok(Some(IdempotencyKey(key)))
+    }
+
+    /// The key in a form: 32 hexadecimal digits, as [`IdempotencyKey::fresh`] makes them.
+    pub fn of_form(text: &str) -> Option<IdempotencyKey> {
+        let is_ours = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_ours.then(|| IdempotencyKey(text.to_owned()))
+    }
+
+    /// A key for a form that is shown now.
+    pub fn fresh() -> String {
+        let random: [u8; 16] = rand::random();
+        random.iter().fold(String::with_capacity(32), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    /// The key under which the same is tried for the `n`th time after the first.
+    pub fn again(&self, n: u32) -> IdempotencyKey {
+        IdempotencyKey(format!("{}.{n}", self.0))
     }
 
     /// As [`IdempotencyKey::of`], where money moves and the key may not be missing.
@@ -129,6 +150,18 @@ mod tests {
         ];
         for text in bad {
             assert!(matches!(key(text), Err(ApiError::InvalidHeader { .. })), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_form_has_a_key_of_its_own() {
+        let (one, other) = (IdempotencyKey::fresh(), IdempotencyKey::fresh());
+        assert_ne!(one, other);
+        let key = IdempotencyKey::of_form(&one).unwrap();
+        assert_ne!(key.again(1), key);
+        assert_ne!(key.again(1), key.again(2));
+        for bad in ["", "x", &one[1..], &format!("{one}0"), &one.replacen(&one[..1], "g", 1)] {
+            assert_eq!(IdempotencyKey::of_form(bad), None, "{bad}");
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Words {
 /// An order with what is known of the person who placed it.
 pub struct PlacedOrder<'a> {
     pub id: OrderId,
+    /// What the link to its page shows.
+    pub key: &'a str,
     pub order: &'a Order,
     pub contact: &'a Contact,
 }
@@ -112,8 +114,9 @@ struct NoticePage<'a> {
 }
 
 impl Letterhead {
-    fn order(&self, id: OrderId) -> String {
-        format!("{}/v1/orders/{id}", self.public_url)
+    /// An order's page, which is opened by its key.
+    fn order(&self, id: OrderId, key: &str) -> String {
+        format!("{}/orders/{id}?key={key}", self.public_url)
     }
 
     /// A page that carries a token on.
@@ -132,7 +135,7 @@ pub fn order_placed(head: &Letterhead, placed: &PlacedOrder<'_>) -> Words {
         subject: format!("Your order {}", agreed.number),
         name: &placed.contact.shipping_address.name,
         number: agreed.number,
-        url: head.order(placed.id),
+        url: head.order(placed.id, placed.key),
         money: money(placed.order),
         lines: agreed.lines.iter().map(Line::from).collect(),
         sums: sums(placed.order),
@@ -337,7 +340,7 @@ mod tests {
 
     fn written(order: &Order) -> Words {
         let contact = Contact { note: Some("ring <twice>".into()), ..contact() };
-        let placed = PlacedOrder { id: id(), order, contact: &contact };
+        let placed = PlacedOrder { id: id(), key: "k3y", order, contact: &contact };
         order_placed(&head(), &placed)
     }
 
@@ -345,7 +348,7 @@ mod tests {
     fn an_orders_letter_says_what_how_much_and_where_to() {
         let words = written(&order(Collected::Online, true));
         let order = order(Collected::Online, true);
-        let link = format!("https://shop.example/v1/orders/{}", id());
+        let link = format!("https://shop.example/orders/{}?key=k3y", id());
         assert_eq!(words.subject, "Your order 1001");
         for text in [&words.text, &words.html] {
             for part in [

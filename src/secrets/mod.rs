@@ -19,6 +19,7 @@
 mod aead;
 mod key;
 mod key_file;
+mod order_link;
 mod people;
 mod rotation;
 mod vault;

@@ -81,6 +81,13 @@ impl Vault {
         Ok(Vault(Arc::new(Keys { shop, ring, people })))
     }
 
+    /// The data key that a shop was made with: it is on the ring for good, whatever key that is sealed
+    /// with.
+    pub(super) fn first_key(&self) -> &Secret {
+        let (_, key) = self.0.ring.first().expect("a ring is made with a key");
+        key
+    }
+
     /// Seals what the shop itself must be able to read again. `context` says what it is and whose,
     /// such as `totp staff-…`; it opens for the same one alone.
     pub fn seal_for_shop(&self, plain: &[u8], context: &str) -> Sealed {

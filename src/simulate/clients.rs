@@ -533,5 +533,6 @@ fn request(cart: CartId, token: &'static str) -> CheckoutRequest {
         collected: if by_hand { Collected::ByHand } else { Collected::Online },
         token: (!by_hand).then(|| token.to_owned()),
         note: None,
+        agreed: None,
     }
 }

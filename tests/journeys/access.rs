@@ -88,6 +88,7 @@ async fn the_table_has_every_route_and_no_other() {
         "GET /assets/{hash}/{*file}",
         "GET /c/{handle}",
         "GET /cart",
+        "GET /checkout",
         "GET /collections/{handle}",
         "GET /docs",
         "GET /favicon.svg",
@@ -98,6 +99,7 @@ async fn the_table_has_every_route_and_no_other() {
         "GET /media/demo/{file}",
         "GET /media/{name}",
         "GET /openapi.json",
+        "GET /orders/{orderId}",
         "GET /p/{handle}",
         "GET /pages/{handle}",
         "GET /robots.txt",
@@ -127,6 +129,7 @@ async fn the_table_has_every_route_and_no_other() {
         "POST /cart/lines",
         "POST /cart/lines/{sku}",
         "POST /cart/lines/{sku}/remove",
+        "POST /checkout",
         "POST /test-payments/{paymentId}",
     ];
     assert_eq!(pages, known);

@@ -110,6 +110,14 @@ async fn click(shop: &TestShop, page: &str, outcome: &str) -> Answer {
     shop.post(page).body("application/x-www-form-urlencoded", form).send().await
 }
 
+/// Decides, is led to the order's page, and looks at the bank's page once more.
+async fn decided(shop: &TestShop, page: &str, outcome: &str) -> String {
+    let answer = click(shop, page, outcome).await.expect(303);
+    let order = shop.get(answer.header("location")).send().await.expect(200).text();
+    assert!(order.contains("<h1>Order 1001</h1>"), "{order}");
+    shop.get(page).send().await.expect(200).text()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shopper_who_approves_on_the_page_has_paid() {
     let shop = TestShop::open().await;
@@ -123,14 +131,13 @@ async fn a_shopper_who_approves_on_the_page_has_paid() {
     }
     assert!(!html.contains("<script"));
     click(&shop, &page, "maybe").await.problem(422, "invalid_value");
-    let done = click(&shop, &page, "approve").await.expect(200).text();
+    let done = decided(&shop, &page, "approve").await;
     assert!(done.contains("Payment approved") && done.contains("<code>paid</code>"), "{done}");
     let paid = shop.get(&order_path(&order)).staff().send().await.expect(200).json();
     assert_eq!((text(&paid, "status"), &paid["payment"]["nextAction"]), ("paid", &Value::Null));
     assert_eq!(level(&shop, "MUG").await, [8, 0, 8]);
     // Whoever comes back is told, and cannot change their mind here.
-    let again = click(&shop, &page, "decline").await.expect(200).text();
-    assert!(again.contains("Payment approved"));
+    assert!(decided(&shop, &page, "decline").await.contains("Payment approved"));
     shop.get("/test-payments/pay-0").send().await.problem(404, "not_found");
 }
 
@@ -138,7 +145,7 @@ async fn a_shopper_who_approves_on_the_page_has_paid() {
 async fn a_shopper_who_declines_on_the_page_gets_the_cart_back() {
     let shop = TestShop::open().await;
     let (cart, order, page) = waiting_order(&shop).await;
-    let done = click(&shop, &page, "decline").await.expect(200).text();
+    let done = decided(&shop, &page, "decline").await;
     assert!(done.contains("<code>cancelled</code>"), "{done}");
     let ended = shop.get(&order_path(&order)).staff().send().await.expect(200).json();
     assert_eq!(

@@ -8,6 +8,7 @@ mod browser;
 mod carts;
 mod catalog;
 mod checkout;
+mod checkout_page;
 mod faults;
 mod feeds;
 mod flood;
@@ -32,6 +33,7 @@ mod oidc;
 #[cfg(feature = "oidc")]
 mod oidc_provider;
 mod orders;
+mod order_page;
 #[cfg(feature = "oidc")]
 mod real_oidc;
 mod own;

@@ -36,6 +36,9 @@ pub struct CheckoutRequest {
     pub collected: Collected,
     pub token: Option<String>,
     pub note: Option<String>,
+    /// The total that the shopper was shown, where the shop showed it to them: at another one nothing is
+    /// bought.
+    pub agreed: Option<Money>,
 }
 
 /// Why a checkout came to nothing. The cart is open again, and no unit is held.
@@ -55,6 +58,8 @@ pub enum CheckoutRefusal {
     NoShippingTo { country: String },
     #[error("there is no shipping option {option:?} there")]
     NoSuchShipping { option: String },
+    #[error("the total is {now} and not {agreed}")]
+    TotalChanged { agreed: Money, now: Money },
     #[error("the cart was changed meanwhile")]
     CartChanged,
     #[error("the payment was declined: {reason}")]
@@ -213,6 +218,9 @@ impl OrderActor {
             Some(&address.region()),
             Some(&shipping.id),
         )?;
+        if let Some(agreed) = request.agreed.filter(|agreed| *agreed != totals.total) {
+            return Err(CheckoutRefusal::TotalChanged { agreed, now: totals.total });
+        }
         let lines = cart.lines.iter().zip(totals.lines).map(|(line, totals)| OrderLine {
             sku: line.sku.clone(),
             product_id: line.product_id.clone(),

@@ -893,6 +893,7 @@ fn request(cart: CartId, token: &str) -> CheckoutRequest {
         collected: if by_hand { Collected::ByHand } else { Collected::Online },
         token: (!by_hand).then(|| token.to_owned()),
         note: None,
+        agreed: None,
     }
 }
 

@@ -127,6 +127,7 @@ async fn buy(shop: &Shop, plan: &Plan) -> anyhow::Result<()> {
         collected,
         token: (collected == Collected::Online).then(|| "tok_visa".into()),
         note: None,
+        agreed: None,
     };
     let order = desk.checkout(request, None).await.map_err(|refusal| anyhow!("{refusal}"))?.value;
     if plan.end == End::Cancelled {

@@ -216,6 +216,9 @@ pub const ROWS: &[Row] = &[
     row("POST", "/account/data/export", Page),
     row("POST", "/account/data/erase", Page),
     row("GET", "/account/forgotten", Page),
+    row("GET", "/checkout", Page),
+    row("POST", "/checkout", Page),
+    row("GET", "/orders/{orderId}", Page),
     row("GET", "/assets/{hash}/{*file}", Open),
     row("GET", "/favicon.svg", Open),
     // Pictures.

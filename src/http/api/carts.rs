@@ -11,17 +11,18 @@ use crate::actors::cart::{self as actors, CartRefusal, CartRequest, CartView};
 use crate::actors::order::{CheckoutRefusal, CheckoutRequest, OrderView, Short};
 use crate::domain::order::Attempt;
 use crate::domain::pricing::PricingError;
-use crate::domain::{Address, CartId, Currency, Sku};
+use crate::domain::{Address, CartId, Currency, Money, PersonId, Sku};
 use crate::http::access::Shopper;
 use crate::http::app::{App, Call};
-use crate::http::body::{Body, MaybeBody, Named, Pair};
+use crate::http::body::{Body, MaybeBody, Named, Pair, read};
 use crate::http::etag::{answer, versioned};
+use crate::http::idempotency::IdempotencyKey;
 use crate::http::keyed::{carry_out, refused, rendered};
 use crate::http::layers::detached;
 use crate::http::problem::{ApiError, PriceChange, Shortage};
 use crate::secrets::Forgotten;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -245,20 +246,57 @@ async fn checkout(
     body: Body<Checkout>,
 ) -> Result<Response, ApiError> {
     let attempt = call.required_attempt(&shopper.scope, &body.raw)?;
-    let request = checkout_request(&app, shopper, cart, body.value)?;
+    let request = checkout_request(&app, shopper.person, cart, body.value, None)?;
+    buy(&app, request, attempt, call.path()).await
+}
+
+/// Carries a checkout out, or says again what came of it. Whoever buys does it here.
+async fn buy(
+    app: &App,
+    request: CheckoutRequest,
+    attempt: Attempt,
+    path: &str,
+) -> Result<Response, ApiError> {
     let desk = app.shop.engine.desk.clone();
-    let render = checkout_render(call.path().to_owned());
-    carry_out(&app, Some(attempt), render, move |keyed| async move {
+    let render = checkout_render(path.to_owned());
+    carry_out(app, Some(attempt), render, move |keyed| async move {
         desk.checkout(request, keyed).await
     })
     .await
 }
 
+/// A checkout by somebody who is shown a page of it.
+pub(in crate::http) struct ShownCheckout<'a> {
+    pub cart: CartId,
+    /// As the API's body has it.
+    pub body: &'a [u8],
+    /// The total that was shown.
+    pub agreed: Money,
+    pub key: &'a IdempotencyKey,
+}
+
+/// Buys a cart at the total that was shown, for those who show what came of it in their own way: the answer
+/// is the API's.
+pub(in crate::http) async fn buy_shown(
+    app: &App,
+    shopper: &Shopper,
+    checkout: ShownCheckout<'_>,
+) -> Result<Response, ApiError> {
+    let ShownCheckout { cart, body, agreed, key } = checkout;
+    let request = checkout_request(app, shopper.person, cart, read(body)?, Some(agreed))?;
+    let path = format!("/v1/carts/{cart}/checkout");
+    // Of another total, it is another request.
+    let whole = [agreed.to_decimal().as_bytes(), b" ", body].concat();
+    let attempt = key.attempt(&shopper.scope, "/checkout", &Method::POST, &path, &whole);
+    buy(app, request, attempt, &path).await
+}
+
 fn checkout_request(
     app: &App,
-    shopper: Shopper,
+    person: Option<PersonId>,
     cart: CartId,
     body: Checkout,
+    agreed: Option<Money>,
 ) -> Result<CheckoutRequest, ApiError> {
     let name = &body.payment.provider;
     let providers = &app.shop.env.providers;
@@ -274,7 +312,7 @@ fn checkout_request(
     }
     Ok(CheckoutRequest {
         cart,
-        person: shopper.person,
+        person,
         email: body.email,
         shipping_address: body.shipping_address.map(Address::from),
         billing_address: body.billing_address.map(Address::from),
@@ -283,6 +321,7 @@ fn checkout_request(
         collected: provider.collected(),
         token: body.payment.token,
         note: body.note,
+        agreed,
     })
 }
 
@@ -330,6 +369,10 @@ fn checkout_problem(refusal: &CheckoutRefusal) -> ApiError {
         CheckoutRefusal::NoSuchShipping { .. } => {
             ApiError::from(PricingError::NoSuchShipping(String::new()))
         }
+        CheckoutRefusal::TotalChanged { now, .. } => ApiError::Conflict {
+            code: "total_changed",
+            detail: format!("the total is {now} now; look at it and try again"),
+        },
         CheckoutRefusal::CartChanged => ApiError::Conflict {
             code: "cart_changed",
             detail: "the cart was changed meanwhile; look at it and try again".into(),

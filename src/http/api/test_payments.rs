@@ -19,6 +19,7 @@ use crate::http::headers::{Forms, page_policy};
 use crate::http::json::money_text;
 use crate::http::layers::detached;
 use crate::http::problem::ApiError;
+use crate::http::storefront::addresses;
 use crate::payments::test::TestProvider;
 use askama::Template;
 use axum::body::{Body as HttpBody, Bytes};
@@ -26,7 +27,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -84,14 +85,13 @@ async fn ask(
     form: FormToken,
     Named(payment): Named<PaymentId>,
 ) -> Result<Response, ApiError> {
-    let (_, _, order) = order_of(&app, payment)?;
-    page(&order, form)
+    let (id, _, order) = order_of(&app, payment)?;
+    page(&order, form, order_page(&app, id))
 }
 
 async fn decide_by_form(
     State(app): State<App>,
     TestPayments(provider): TestPayments,
-    token: FormToken,
     Named(payment): Named<PaymentId>,
     form: Bytes,
 ) -> Result<Response, ApiError> {
@@ -101,8 +101,8 @@ async fn decide_by_form(
         (Some(b"outcome=decline"), None) => Outcome::Decline,
         _ => return Err(ApiError::invalid("/outcome", "must be one of: approve, decline")),
     };
-    let (_, _, order) = complete(app, provider, payment, outcome).await?;
-    page(&order, token)
+    let (id, ..) = complete(app.clone(), provider, payment, outcome).await?;
+    Ok(Redirect::to(&order_page(&app, id)).into_response())
 }
 
 /// Notes the decision at the provider, and has the order learn of it, whoever hangs up meanwhile.
@@ -167,6 +167,7 @@ struct Ask {
     items: Vec<(String, u32)>,
     state: Shown,
     status: &'static str,
+    back: String,
     csrf: Option<String>,
 }
 
@@ -181,7 +182,12 @@ enum Shown {
     UnderWay,
 }
 
-fn page(order: &Order, FormToken(csrf): FormToken) -> Result<Response, ApiError> {
+/// Where a shopper goes on from here.
+fn order_page(app: &App, order: OrderId) -> String {
+    addresses::order(order, &app.shop.vault.order_key(order))
+}
+
+fn page(order: &Order, FormToken(csrf): FormToken, back: String) -> Result<Response, ApiError> {
     let placed = &order.placed;
     let state = match &order.payment.state {
         PaymentState::ActionNeeded { .. } => Shown::Waiting,
@@ -197,6 +203,7 @@ fn page(order: &Order, FormToken(csrf): FormToken) -> Result<Response, ApiError>
         items: placed.lines.iter().map(item).collect(),
         state,
         status: order.status().name(),
+        back,
         csrf,
     };
     let html = page.render().map_err(|error| ApiError::fault(&error))?;

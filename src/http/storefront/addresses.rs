@@ -2,7 +2,7 @@
 //!
 //! Handles may be of any script (`tisch-größe-l`), so they are percent-encoded.
 
-use crate::domain::Sku;
+use crate::domain::{OrderId, Sku};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stands for itself in any part of an address (RFC 3986, section 2.3).
@@ -36,6 +36,16 @@ pub fn collection(handle: &str) -> String {
 
 pub fn text_page(handle: &str) -> String {
     below("/pages/", handle)
+}
+
+/// An order's page, for whoever has its key.
+pub fn order(id: OrderId, key: &str) -> String {
+    format!("/orders/{id}?key={key}")
+}
+
+/// The same, right after it was placed.
+pub fn placed(id: OrderId, key: &str) -> String {
+    format!("{}&placed=1", order(id, key))
 }
 
 #[cfg(test)]

@@ -19,3 +19,8 @@ pub fn keep(headers: &mut HeaderMap, url: &PublicUrl, cart: CartId) {
     let seconds = (KEPT_FOR.as_millis() / 1_000).unsigned_abs();
     CART.set(headers, url, &cart.to_string(), Kept::Seconds(seconds));
 }
+
+/// Of a cart that was ordered, so long that a form which is sent again finds what it has become.
+pub fn keep_ordered(headers: &mut HeaderMap, url: &PublicUrl, cart: CartId) {
+    CART.set(headers, url, &cart.to_string(), Kept::Seconds(3_600));
+}

@@ -24,6 +24,9 @@ mod search;
 mod product;
 mod cart;
 mod text;
+mod bought;
+mod checkout;
+mod order;
 mod document;
 mod feeds;
 mod google;
@@ -51,6 +54,8 @@ pub fn pages(limits: &Limits) -> Vec<(&'static str, MethodRouter<App>)> {
         ("/cart/lines/{sku}", post(cart::change)),
         ("/cart/lines/{sku}/remove", post(cart::remove)),
         ("/pages/{handle}", get(text::show)),
+        ("/checkout", get(checkout::show).post(checkout::send)),
+        ("/orders/{orderId}", get(order::show)),
         ("/assets/{hash}/{*file}", get(assets::file)),
         ("/favicon.svg", get(assets::favicon)),
         live::page(limits.live),

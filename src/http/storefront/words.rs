@@ -1,12 +1,14 @@
 //! How figures and states read on pages, in English; amounts and days are written as the merchant
 //! chose (`domain/formats.rs`).
 
+use crate::domain::address::country_name;
+use crate::domain::address_form::AddressForm;
 use crate::domain::formats::Formats;
 use crate::domain::pricing::PriceRules;
 use crate::domain::shipping::{ShippingOption, ShippingRate};
 use crate::domain::stock::Level;
 use crate::domain::tax::Prices;
-use crate::domain::{Currency, Timestamp};
+use crate::domain::{Address, Currency, Span, Timestamp};
 
 /// Units from which on it is said how many are left, where the merchant set no mark.
 const LOW: u32 = 5;
@@ -91,6 +93,81 @@ pub fn year(at: Timestamp) -> i16 {
     time.to_zoned(jiff::tz::TimeZone::UTC).year()
 }
 
+/// `Monday 30 November`, in UTC.
+pub fn day(at: Timestamp) -> String {
+    written(at, "%A %-d %B")
+}
+
+/// `23 November 2026`, in UTC.
+pub fn day_of_year(at: Timestamp) -> String {
+    written(at, "%-d %B %Y")
+}
+
+/// `23 Nov, 10:02 UTC`.
+pub fn moment(at: Timestamp) -> String {
+    written(at, "%-d %b, %H:%M UTC")
+}
+
+/// When something arrives that is so many days on its way: `Tuesday 24 to Friday 27 November`.
+pub fn arrives(sent: Timestamp, least: u32, most: u32) -> String {
+    let after = |days: u32| sent.plus(Span::days(days.into()));
+    let (first, last) = (after(least), after(most));
+    if least >= most {
+        return day(first);
+    }
+    let same_month = written(first, "%m") == written(last, "%m");
+    let from = if same_month { written(first, "%A %-d") } else { day(first) };
+    format!("{from} to {}", day(last))
+}
+
+fn written(at: Timestamp, format: &str) -> String {
+    let time = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default();
+    time.strftime(format).to_string()
+}
+
+/// `Four things are missing or not right`.
+pub fn things_wrong(n: usize) -> String {
+    const NUMBERS: [&str; 9] =
+        ["One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
+    match n {
+        1 => "One thing is missing or not right".to_owned(),
+        _ => {
+            let number = n.checked_sub(1).and_then(|n| NUMBERS.get(n));
+            let number = number.map_or_else(|| n.to_string(), |word| (*word).to_owned());
+            format!("{number} things are missing or not right")
+        }
+    }
+}
+
+/// An address as it is written on a parcel in its country.
+pub fn address(address: &Address) -> Vec<String> {
+    let Address { name, line1, line2, city, region, postal_code, country, phone: _ } = address;
+    let place = match (AddressForm::of(country).is_code_first, region, postal_code) {
+        (true, region, code) => {
+            let code = code.as_ref().map(|code| format!("{code} ")).unwrap_or_default();
+            let region = region.as_ref().map(|region| format!(" {region}")).unwrap_or_default();
+            format!("{code}{city}{region}")
+        }
+        (false, None, None) => city.clone(),
+        (false, None, Some(code)) => format!("{city} {code}"),
+        (false, Some(region), None) => format!("{city}, {region}"),
+        (false, Some(region), Some(code)) => format!("{city}, {region} {code}"),
+    };
+    let country = match country_name(country) {
+        "" => country,
+        name => name,
+    };
+    let lines = [Some(&**name), Some(line1), line2.as_deref(), Some(&*place), Some(country)];
+    lines.into_iter().flatten().map(str::to_owned).collect()
+}
+
+/// The same without the street, in a line.
+pub fn address_line(own: &Address) -> String {
+    let mut lines = address(own);
+    lines.retain(|line| *line != own.line1);
+    lines.join(", ")
+}
+
 /// The first words of a text, up to 155 letters: what search engines show of a page.
 pub fn brief(text: &str) -> String {
     const MOST: usize = 155;
@@ -128,5 +205,42 @@ mod tests {
         let long = "word, ".repeat(60);
         let cut = brief(&long);
         assert!(cut.ends_with("word…") && cut.chars().count() <= 156, "{cut}");
+    }
+
+    #[test]
+    fn days_on_the_way_are_said_as_days_of_the_week() {
+        // 14 November 2023, a Tuesday.
+        let noon = Timestamp::from_millis(1_700_000_000_000);
+        assert_eq!(arrives(noon, 1, 4), "Wednesday 15 to Saturday 18 November");
+        assert_eq!(arrives(noon, 2, 2), "Thursday 16 November");
+        assert_eq!(arrives(noon, 10, 20), "Friday 24 November to Monday 4 December");
+        assert_eq!(moment(noon), "14 Nov, 22:13 UTC");
+        assert_eq!(day_of_year(noon), "14 November 2023");
+    }
+
+    #[test]
+    fn an_address_is_written_as_in_its_country() {
+        let own = Address {
+            name: "Ada".into(),
+            line1: "12 Main St".into(),
+            line2: None,
+            city: "Hudson".into(),
+            region: Some("NY".into()),
+            postal_code: Some("12534".into()),
+            country: "US".into(),
+            phone: Some("1".into()),
+        };
+        assert_eq!(address(&own), ["Ada", "12 Main St", "Hudson, NY 12534", "United States"]);
+        assert_eq!(address_line(&own), "Ada, Hudson, NY 12534, United States");
+        let country = "DE".to_owned();
+        let own = Address { region: None, city: "Berlin".into(), country, ..own };
+        assert_eq!(address(&own)[2..], ["12534 Berlin", "Germany"]);
+    }
+
+    #[test]
+    fn a_few_faults_are_counted_in_words() {
+        assert_eq!(things_wrong(1), "One thing is missing or not right");
+        assert_eq!(things_wrong(4), "Four things are missing or not right");
+        assert_eq!(things_wrong(11), "11 things are missing or not right");
     }
 }

@@ -106,7 +106,8 @@ impl Composer {
         let Some(contact) = self.vault.known::<Contact>(to.person, &to.sealed) else {
             return Ok(Err(GiveUp::NoRecipient));
         };
-        let letter = PlacedOrder { id, order: &order, contact: &contact };
+        let key = &self.vault.order_key(id);
+        let letter = PlacedOrder { id, key, order: &order, contact: &contact };
         let words = letter::order_placed(&self.letterhead(), &letter);
         let Contact { email, shipping_address, .. } = contact;
         Ok(Ok(Letter { name: Some(shipping_address.name), email, words }))
