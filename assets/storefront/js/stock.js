@@ -7,7 +7,9 @@ for (const place of document.querySelectorAll("[data-stock]")) {
 }
 const words = { ready: "Ready to ship", low: "{n} left", out: "Sold out", ...JSON.parse(document.body.dataset.words ?? "{}") };
 
-function show({ sku, available }) {
+function show({ sku, available, backorder }) {
+  // What is sold beyond what is there keeps its words.
+  if (backorder) return;
   for (const place of places.get(sku) ?? []) {
     const state = available <= 0 ? "out" : available <= place.dataset.low ? "low" : "ready";
     const text = words[state].replace("{n}", available);
@@ -28,7 +30,7 @@ function open() {
   if (source || document.hidden) return;
   const query = new URLSearchParams([...places.keys()].slice(0, 60).map((sku) => ["sku", sku]));
   source = new EventSource(`/live/stock?${query}`);
-  source.onmessage = ({ data }) => show(JSON.parse(data));
+  source.addEventListener("stock", ({ data }) => show(JSON.parse(data)));
 }
 function close() {
   source?.close();

@@ -341,6 +341,7 @@ async fn cart_page(
     };
     visitor.units = view.as_ref().map_or(0, |view| units(&view.cart));
     let look = app.look();
+    let is_refused = matches!(&remark, Some(Remark { note: Note::Fault(_), .. }));
     let items = view.as_ref().map(|view| items(app, view, &before, remark)).transpose()?;
     let items = items.unwrap_or_default();
     let rules = &app.shop.env.settings.rules;
@@ -362,7 +363,10 @@ async fn cart_page(
     let catalog = app.shop.reads.catalog.load();
     Ok(CartPage {
         shell: Shell::new(app, visitor, &catalog),
-        head: Head::unlisted("Your cart"),
+        head: Head {
+            description: "What you have put into your cart, at the prices of today.".into(),
+            ..Head::unlisted(if is_refused { "Error: Your cart" } else { "Your cart" })
+        },
         items: items.into_iter().map(|(item, _)| item).collect(),
         changed: match changed {
             0 => None,

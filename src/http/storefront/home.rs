@@ -76,8 +76,10 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<Response, 
     let rate = words::cheapest_rate(&settings.rules, settings.currency);
     let (look, shop) = (&shell.look, shell.look.shop());
     let tagline = look.tagline();
-    let logo = shop.logo.as_ref().map_or("/favicon.svg", |logo| &*logo.path);
-    let logo = app.picture_url(logo).into_owned();
+    let logo = match &shop.logo {
+        Some(logo) => app.picture_url(&logo.path).into_owned(),
+        None => app.public_url.join("/favicon.svg"),
+    };
     let organization = json!({ "@context": "https://schema.org", "@type": "Organization",
         "name": shop.name, "url": shell.home, "logo": logo });
     let target = app.public_url.join("/search?q={q}");

@@ -163,7 +163,10 @@ impl ProductPage {
             pictures.iter().map(|picture| app.picture_url(&picture.src).into_owned()).collect();
         let data = data(product, &address, &description, &full, &stock);
         let head = Head {
-            title: content.name.clone(),
+            title: match said.fault {
+                Some(_) => format!("Error: {}", content.name),
+                None => content.name.clone(),
+            },
             description,
             canonical: Some(address),
             kind: "product",
