@@ -6,18 +6,19 @@
 use super::html::sanitize_page;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
-/// The HTML of a text. Headings begin at `h2`, for the page's own title is its `h1`; tables can be
-/// scrolled by keyboard where they are too wide.
+/// The HTML of a text. Its headings follow each other below the page's own title, which is the `h1`;
+/// tables can be scrolled by keyboard where they are too wide.
 pub fn markdown_to_html(text: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+    let mut outline = Outline::default();
     let events = Parser::new_ext(text, options).map(|event| match event {
         Event::Start(Tag::Heading { level, .. }) => Event::Start(Tag::Heading {
-            level: lowered(level),
+            level: outline.enter(level),
             id: None,
             classes: vec![],
             attrs: vec![],
         }),
-        Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(lowered(level))),
+        Event::End(TagEnd::Heading(_)) => Event::End(TagEnd::Heading(outline.level())),
         event => event,
     });
     let mut made = String::with_capacity(text.len() * 3 / 2);
@@ -31,12 +32,26 @@ pub fn markdown_to_html(text: &str) -> String {
         .replace("</table>", "</table></div>")
 }
 
-fn lowered(level: HeadingLevel) -> HeadingLevel {
-    match level {
-        HeadingLevel::H1 => HeadingLevel::H2,
-        HeadingLevel::H2 => HeadingLevel::H3,
-        HeadingLevel::H3 | HeadingLevel::H4 | HeadingLevel::H5 | HeadingLevel::H6 => {
-            HeadingLevel::H4
+/// The headings that the text is below, whatever they were written as: some begin with `#`, some
+/// with `##`. Screen readers go from heading to heading, and a level that is skipped looks like one
+/// that is missing (WCAG 1.3.1).
+#[derive(Default)]
+struct Outline(Vec<HeadingLevel>);
+
+impl Outline {
+    fn enter(&mut self, level: HeadingLevel) -> HeadingLevel {
+        while self.0.last().is_some_and(|above| *above >= level) {
+            self.0.pop();
+        }
+        self.0.push(level);
+        self.level()
+    }
+
+    fn level(&self) -> HeadingLevel {
+        match self.0.len() {
+            0 | 1 => HeadingLevel::H2,
+            2 => HeadingLevel::H3,
+            _ => HeadingLevel::H4,
         }
     }
 }
@@ -64,6 +79,18 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part} in {html}");
         }
+    }
+
+    #[test]
+    fn headings_follow_each_other_whatever_they_begin_with() {
+        let levels = |text: &str| {
+            let html = markdown_to_html(text);
+            let starts = html.match_indices("<h").map(|(at, _)| html[at + 2..at + 3].to_owned());
+            starts.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(levels("## a\n## b\n### c\n## d\n"), "2 2 3 2");
+        assert_eq!(levels("# a\n### b\n###### c\n###### d\n## e\n# f\n"), "2 3 4 4 3 2");
+        assert_eq!(levels("#### a\n# b\n# c\n"), "2 2 2");
     }
 
     #[test]

@@ -30,14 +30,14 @@ async fn five_pages_are_there_from_the_beginning() {
     let html = contact["html"].as_str().unwrap();
     assert!(html.contains("href=\"mailto:hello@shop.example\""), "{html}");
     assert!(
-        html.contains("<h3>Kettles</h3>") && html.contains("href=\"/pages/returns\""),
+        html.contains("<h2>Kettles</h2>") && html.contains("href=\"/pages/returns\""),
         "{html}"
     );
     // A change of the settings is a change of what they say.
     let renamed = shop.put("/v1/settings").staff().json(json!({ "name": "Pots & *Pans*" }));
     renamed.send().await.expect(200);
     let contact = shop.get(&format!("{PATH}/contact")).send().await.expect(200).json();
-    assert!(contact["html"].as_str().unwrap().contains("<h3>Pots &amp; *Pans*</h3>"), "{contact}");
+    assert!(contact["html"].as_str().unwrap().contains("<h2>Pots &amp; *Pans*</h2>"), "{contact}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
