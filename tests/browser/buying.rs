@@ -42,7 +42,7 @@ async fn search_narrow_choose_and_buy(scripts: Scripts) {
     browser.says("We read “cofee” as coffee").await;
     browser.click("input[name='category'][value='Pantry']").await;
     browser.press("Show results").await;
-    browser.says("Take away: Pantry").await;
+    browser.says("Clear all").await;
     let cards = browser.driver.find_all(By::Css("main .card h3 a")).await.expect("cards");
     assert_eq!(cards.len(), 1, "one thing in the pantry is of coffee");
     cards[0].click().await.expect("a click");
@@ -100,7 +100,7 @@ async fn all_of_it_goes_by_keyboard_alone() {
     keys.press_until("ArrowDown", "input[name='category'][value='Pantry']").await;
     keys.tab_to_words("Show results").await;
     keys.enter().await;
-    browser.says("Take away: Pantry").await;
+    browser.says("Clear all").await;
     keys.tab_to("main .card h3 a").await;
     keys.enter().await;
     browser.is_at("/p/").await;

@@ -20,7 +20,7 @@ async fn double_click(scripts: Scripts) {
     let twice = browser.driver.action_chain().double_click_element(&button);
     twice.perform().await.expect("two clicks");
     browser.is_at("/orders/").await;
-    browser.says("Thank you").await;
+    browser.says("Set-Point Electric Kettle").await;
     assert_eq!(browser.shop.orders().await, before + 1);
     browser.close().await;
 }

@@ -2,8 +2,8 @@
 
 use crate::goods::{buy, fill, level, reprice, shelve, with_token};
 use crate::people::{self, PASSWORD};
-use crate::visitor::Visitor;
 use crate::testshop::{Answer, TestShop};
+use crate::visitor::Visitor;
 use futures_util::future::join_all;
 use mercat::config::{ShippingRow, TaxRow, Zone};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -643,7 +643,9 @@ async fn a_customer_finds_their_addresses_and_the_order_among_theirs() {
     visitor.take(&session.json(login).send().await.expect(200));
     let page = visitor.open("/checkout").await.expect(200);
     let html = page.text();
-    assert!(html.contains("You are logged in as ada@example.com.") && !html.contains("/account/login?"));
+    assert!(
+        html.contains("You are logged in as ada@example.com.") && !html.contains("/account/login?")
+    );
     assert!(html.contains("<strong>7 Mill Road</strong>"), "{html}");
     let form = Form::of(&page);
     // The default address is chosen, and its tax is counted at once.
