@@ -124,6 +124,8 @@ async fn a_merged_cart_does_not_expire_and_the_other_does() {
     let shop = world.open().await;
     let (from, into) = (shop.cart(&[("A", 1)]).await, shop.cart(&[]).await);
     merged(&shop, from, into).await.unwrap();
+    let batches: usize = shop.store.groups.lock().unwrap().iter().sum();
+    assert_eq!(batches, 3, "two carts, and one batch that makes one of them");
     world.later(Span::days(30));
     while shop.sweeper.sweep().await > 0 {
         shop.quiet().await;
