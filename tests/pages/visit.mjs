@@ -51,9 +51,9 @@ export class Visit {
   async listen() {
     const { page, tools } = this;
     page.on("console", (line) => {
-      // Browsers call an answer a fault that is just what was asked for: a page that is not there.
-      const isPage = line.location().url === this.answer?.url() && /Failed to load resource/.test(line.text());
-      if (["error", "warn"].includes(line.type()) && !isPage) this.said.push(line.text());
+      // What did not come is noted below; a page that is not there, or refuses a form, is just what was asked for.
+      const isOfLoading = line.text().startsWith("Failed to load resource");
+      if (["error", "warn"].includes(line.type()) && !isOfLoading) this.said.push(line.text());
     });
     page.on("pageerror", (error) => this.said.push(String(error)));
     page.on("response", (answer) => {
