@@ -57,7 +57,7 @@ async fn search_narrow_choose_and_buy(scripts: Scripts) {
     browser.press("See the cart").await;
     browser.is_at("/cart").await;
     browser.says("$92.00").await;
-    browser.says("1 kg, Filter").await;
+    browser.says("1 kg / Filter").await;
     browser.press("Check out").await;
 
     browser.is_at("/checkout").await;

@@ -34,7 +34,7 @@ impl<'a> Keys<'a> {
 
     /// What has the focus has an outline, or is marked through its label.
     async fn is_seen(&self) {
-        let script = "const own = document.activeElement, near = own.closest('label, .field, form') ?? own;
+        let script = "const own = document.activeElement, near = own.closest('.card, label, .field, form') ?? own;
             const marked = (it) => { const style = getComputedStyle(it);
                 return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none'; };
             return marked(own) || marked(near) || [...near.querySelectorAll('*')].some(marked);";
