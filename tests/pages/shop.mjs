@@ -109,7 +109,7 @@ class Shop {
 
   /// The first link in the newest mail to somebody that `pattern` finds, waited for.
   async mailed(to, pattern) {
-    for (let tries = 0; tries < 300; tries++) {
+    for (let tries = 0; tries < 1200; tries++) {
       for (const file of (await readdir(this.mails)).filter((file) => file.endsWith(".eml")).sort().reverse()) {
         const mail = await readFile(join(this.mails, file), "utf8");
         if (!mail.includes(to)) continue;
