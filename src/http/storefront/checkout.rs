@@ -10,6 +10,7 @@
 
 mod changes;
 mod fields;
+mod outcome;
 mod page;
 mod typed;
 
@@ -29,24 +30,13 @@ use crate::http::app::App;
 use crate::http::body::raw_body;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::problem::ApiError;
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use changes::{Note, Short};
-use fields::Fault;
+use outcome::{FIRST_PAUSE, Outcome, patiently};
 use page::{CheckoutPage, Quote, Said, Till, served};
-use serde::Deserialize;
-use std::time::Duration;
 use typed::Typed;
-
-/// How long a cart that another window is buying is waited for, time and again; twice as long each time,
-/// so some six seconds in all.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const MOST_PAUSES: u32 = 7;
-
-/// The largest answer of the API's checkout; an order has 200 lines at most.
-const MOST_BYTES: usize = 1 << 20;
 
 /// How far the visitor's cart is.
 enum At {
@@ -177,117 +167,6 @@ fn to_order(app: &App, visitor: &Visitor, order: OrderId) -> Result<Response, Ap
     see_other(app, visitor, &addresses::order(order, &app.shop.vault.order_key(order)))
 }
 
-/// What came of a try to buy.
-enum Outcome {
-    Placed {
-        order: OrderId,
-        /// Where the shopper has to go first.
-        next: Option<String>,
-    },
-    Declined,
-    /// Not enough is there.
-    Short(Vec<Short>),
-    Wrong(Vec<Fault>),
-    /// The key was used with something else in the form.
-    KeyUsed,
-    /// Something is otherwise than it was shown.
-    Changed,
-    /// Another window is buying it.
-    UnderWay,
-    Refused(ApiError),
-}
-
-/// The API's answer to a checkout, as far as it is shown.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Told {
-    order_id: String,
-    payment: ToldPayment,
-    code: String,
-    detail: String,
-    items: Vec<ToldItem>,
-    errors: Vec<ToldFault>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ToldPayment {
-    next_action: Option<NextAction>,
-}
-
-#[derive(Deserialize)]
-struct NextAction {
-    url: String,
-}
-
-#[derive(Deserialize)]
-struct ToldFault {
-    pointer: String,
-    detail: String,
-}
-
-/// A line of the order, or one of which there is not enough.
-#[derive(Deserialize)]
-struct ToldItem {
-    sku: String,
-    available: Option<u32>,
-}
-
-impl Outcome {
-    async fn of(answered: Result<Response, ApiError>) -> Result<Outcome, ApiError> {
-        let response = match answered {
-            Ok(response) => response,
-            Err(ApiError::IdempotencyKeyReused) => return Ok(Outcome::KeyUsed),
-            Err(ApiError::Conflict { code: "idempotency_key_in_use", .. }) => {
-                return Ok(Outcome::UnderWay);
-            }
-            Err(error) => {
-                let faults = typed::faults(&error);
-                let is_wrong = !faults.is_empty();
-                return Ok(if is_wrong { Outcome::Wrong(faults) } else { Outcome::Refused(error) });
-            }
-        };
-        let status = response.status();
-        let body = to_bytes(response.into_body(), MOST_BYTES).await;
-        let body = body.map_err(|error| ApiError::fault(&error))?;
-        let told: Told = serde_json::from_slice(&body).map_err(|error| ApiError::fault(&error))?;
-        if status == StatusCode::CREATED {
-            let order = told.order_id.parse().map_err(|error| ApiError::fault(&error))?;
-            return Ok(Outcome::Placed {
-                order,
-                next: told.payment.next_action.map(|next| next.url),
-            });
-        }
-        Ok(Outcome::of_refusal(told))
-    }
-
-    fn of_refusal(told: Told) -> Outcome {
-        match told.code.as_str() {
-            "payment_declined" => Outcome::Declined,
-            "out_of_stock" => {
-                let short = |item: ToldItem| {
-                    let left = item.available.unwrap_or(0);
-                    Some(Short { sku: item.sku.parse().ok()?, left, is_for_sale: true })
-                };
-                Outcome::Short(told.items.into_iter().filter_map(short).collect())
-            }
-            "price_changed" | "total_changed" | "cart_changed" | "not_for_sale" => Outcome::Changed,
-            "checkout_under_way" => Outcome::UnderWay,
-            "invalid_value" => {
-                let faults = told.errors.into_iter();
-                let faults = faults.map(|ToldFault { pointer, detail }| {
-                    crate::domain::catalog::Fault { pointer, detail }
-                });
-                Outcome::Wrong(typed::faults(&ApiError::InvalidValue(faults.collect())))
-            }
-            _ => Outcome::Refused(ApiError::Conflict {
-                code: "checkout_refused",
-                detail: told.detail,
-            }),
-        }
-    }
-}
-
 /// Where a form is carried out.
 struct Desk {
     app: App,
@@ -337,8 +216,7 @@ impl Desk {
         }
     }
 
-    /// Places the order under the form's key. A cart that another window is buying is waited for: sent
-    /// again, the same keys are tried in the same order, up to the same answer.
+    /// Places the order under the form's key.
     async fn place(
         &self,
         shopper: &Shopper,
@@ -347,17 +225,11 @@ impl Desk {
         agreed: Money,
         key: IdempotencyKey,
     ) -> Result<Outcome, ApiError> {
-        let (mut own, mut pause) = (key.clone(), FIRST_PAUSE);
-        for n in 1..=MOST_PAUSES {
-            let checkout = ShownCheckout { cart, body, agreed, key: &own };
-            match Outcome::of(carts::buy_shown(&self.app, shopper, checkout).await).await? {
-                Outcome::UnderWay => {}
-                outcome => return Ok(outcome),
-            }
-            tokio::time::sleep(pause).await;
-            (own, pause) = (key.again(n), pause * 2);
-        }
-        Ok(Outcome::UnderWay)
+        let attempt = |key: IdempotencyKey| async move {
+            let checkout = ShownCheckout { cart, body, agreed, key: &key };
+            Outcome::of(carts::buy_shown(&self.app, shopper, checkout).await).await
+        };
+        patiently(key, FIRST_PAUSE, attempt).await
     }
 
     /// The shopper goes on to their order. Their browser keeps the cart for a while, so that whatever

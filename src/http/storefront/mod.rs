@@ -14,7 +14,6 @@ pub(in crate::http) mod account;
 mod answer;
 mod form;
 mod cart_cookie;
-mod countries;
 mod goods;
 mod lists;
 mod visitor;

@@ -1,13 +1,13 @@
 //! A customer's address book.
 
 use super::super::answer::{secret, see_other};
-use super::super::countries;
 use super::super::form::{Faults, Field, read};
 use super::super::shell::{Head, Shell};
 use super::super::visitor::Visitor;
-use super::orders::postal;
+use super::super::words;
 use super::{Frame, OwnCustomer, Tab};
 use crate::actors::accounts::{AddressChange, CustomerView};
+use crate::domain::address::countries;
 use crate::domain::profile::{MOST_ADDRESSES, Preference};
 use crate::domain::{Address, AddressId};
 use crate::http::api::dto::user::AddressInput;
@@ -132,7 +132,7 @@ impl AskAddress {
         let field = |field: Field, value: String| field.holding(value).on(assets, faults);
         let text = Field::text;
         let country = if typed.country.is_empty() { home() } else { typed.country };
-        let all = countries::ALL.iter().map(|(name, code)| (name.as_str(), code.as_str()));
+        let all = countries().iter().map(|(code, name)| (*name, code.as_str()));
         let phone = Field::new("phone", "Telephone", "tel", "tel").optional();
         AskAddress {
             countries: all.collect(),
@@ -200,7 +200,7 @@ fn entries(customer: &CustomerView) -> Vec<Entry> {
         .iter()
         .map(|(id, address)| Entry {
             path: entry_path(*id),
-            lines: postal(address),
+            lines: words::address(address),
             line1: address.line1.clone(),
             is_first: book.default_id() == Some(*id),
         })

@@ -1,7 +1,6 @@
 //! What a customer bought: all of it, and one order. Somebody else's is not there.
 
 use super::super::answer::{secret, see_other};
-use super::super::countries;
 use super::super::goods::Picture;
 use super::super::lists::{Asked, Ways};
 use super::super::look::Look;
@@ -10,9 +9,9 @@ use super::super::words;
 use super::{Frame, HOME, OwnCustomer, Tab};
 use crate::actors::order::OrderView;
 use crate::actors::reads::{Catalog, OrderFilter, Page};
+use crate::domain::OrderId;
 use crate::domain::order::{Ending, Order, OrderLine, OrderStatus};
 use crate::domain::tax::Prices;
-use crate::domain::{Address, OrderId};
 use crate::http::access::Caller;
 use crate::http::api::auth::problem;
 use crate::http::api::orders;
@@ -167,8 +166,8 @@ fn order_page(look: &Look, catalog: &Catalog, frame: Frame, view: &OrderView) ->
     let (order, placed) = (&view.order, &view.order.placed);
     let number = placed.number;
     let contact = view.contact.as_ref();
-    let to = contact.map(|contact| postal(&contact.shipping_address));
-    let bill = contact.and_then(|contact| contact.billing_address.as_ref()).map(postal);
+    let to = contact.map(|contact| words::address(&contact.shipping_address));
+    let bill = contact.and_then(|contact| contact.billing_address.as_ref()).map(words::address);
     OrderPage {
         shell,
         head,
@@ -246,15 +245,6 @@ fn steps(look: &Look, order: &Order) -> Vec<Step> {
         last.is_last = true;
     }
     steps
-}
-
-/// The lines of an address as they stand on a parcel.
-pub(super) fn postal(address: &Address) -> Vec<String> {
-    let Address { name, line1, line2, city, region, postal_code, country, .. } = address;
-    let place = [Some(city), region.as_ref(), postal_code.as_ref()];
-    let place = place.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let lines = [Some(name.clone()), Some(line1.clone()), line2.clone(), Some(place)];
-    lines.into_iter().flatten().chain([countries::name(country)]).collect()
 }
 
 /// Has the letter that proves the address sent again.
