@@ -111,9 +111,12 @@ export class Visit {
     await page.setRequestInterception(false);
   }
 
-  /// Waits until the page's scripts have been loaded and run.
-  settled() {
-    return this.page.waitForNetworkIdle({ concurrency: 1, idleTime: 150 });
+  /// Waits until nothing more is loaded. A stream of stock is never done, so requests under way say nothing.
+  async settled() {
+    for (let before = -1; before < this.loaded.length; ) {
+      before = this.loaded.length;
+      await new Promise((done) => setTimeout(done, 500));
+    }
   }
 
   /// Sends a form as a browser without scripts does, with these fields filled in and nothing checked
