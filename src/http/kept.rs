@@ -44,6 +44,8 @@ pub struct Shown {
     /// What is said of it beside its tag and media type.
     headers: Vec<(HeaderName, HeaderValue)>,
     pub text: Bytes,
+    /// Little for what is given once, more for what is kept and given again.
+    effort: Compression,
     zipped: OnceLock<Bytes>,
 }
 
@@ -55,7 +57,8 @@ impl Shown {
 
     /// Any text: a page, a feed.
     pub fn of_type(media_type: HeaderValue, tag: EntityTag, text: Bytes) -> Shown {
-        Shown { tag, media_type, headers: Vec::new(), text, zipped: OnceLock::new() }
+        let (headers, effort) = (Vec::new(), Compression::fast());
+        Shown { tag, media_type, headers, text, effort, zipped: OnceLock::new() }
     }
 
     /// With a header that a 304 has, too.
@@ -87,7 +90,7 @@ impl Shown {
     }
 
     fn zipped(&self) -> Bytes {
-        self.zipped.get_or_init(|| zip(&self.text, Compression::default())).clone()
+        self.zipped.get_or_init(|| zip(&self.text, self.effort)).clone()
     }
 }
 
@@ -150,6 +153,7 @@ impl Answers {
     /// Answers with what was made of the models as they stood at `made_at`, and keeps it where
     /// everybody may be told the same.
     pub fn give(&self, made_at: u64, request: &Request, shown: Shown) -> Response {
+        let shown = Shown { effort: Compression::default(), ..shown };
         let response = shown.answer(request.headers());
         let address = address(request.method(), request.uri(), request.headers());
         let route = request.extensions().get::<MatchedPath>();

@@ -194,7 +194,7 @@ async fn an_account_is_made_and_proven_and_nobody_learns_who_has_one() {
     let short = visitor.send(path, &[("email", "ada"), ("password", "short")]).await;
     let html = is_refused(short, "email", "Make an account");
     assert!(
-        html.contains("2 things are missing") && html.contains("id=\"password-error\""),
+        html.contains("Two things are missing") && html.contains("id=\"password-error\""),
         "{html}"
     );
     let form = [("email", ADA), ("password", PASSWORD)];

@@ -24,7 +24,7 @@ impl Form {
     #[track_caller]
     fn of(page: &Answer) -> Form {
         let html = page.text();
-        let (_, rest) = html.split_once("data-checkout novalidate>").expect("a form");
+        let (_, rest) = html.split_once("data-parts novalidate>").expect("a form");
         let (form, _) = rest.split_once("</form>").unwrap();
         let part = Regex::new(r"(?s)<input ([^>]*)>|<select ([^>]*)>(.*?)</select>").unwrap();
         let mut fields = Vec::new();

@@ -4,7 +4,7 @@ const wanted = [
   ["[data-add], [data-swap]", "cart"],
   ["[data-stock]", "stock"],
   ["[data-gallery]", "zoom"],
-  ["[data-checkout]", "checkout"],
+  ["[data-parts]", "form"],
 ];
 for (const [selector, name] of wanted) if (document.querySelector(selector)) import(`./${name}.js`);
 

@@ -59,12 +59,9 @@ impl ShownPage {
         self.html.get_or_init(|| imports::markdown_to_html(&self.page.markdown))
     }
 
-    /// The beginning of it in plain words, for search engines: at most 160 characters.
-    pub fn summary(&self) -> String {
-        let text = imports::to_text(self.html());
-        let Some((end, _)) = text.char_indices().nth(160) else { return text };
-        let whole_words = text[..end].rsplit_once(' ').map_or(&text[..end], |(words, _)| words);
-        format!("{}…", whole_words.trim_end_matches(|c: char| !c.is_alphanumeric()))
+    /// All of it in plain words.
+    pub fn text(&self) -> String {
+        imports::to_text(self.html())
     }
 
     /// Whether it says what every shop begins with.

@@ -1,9 +1,11 @@
 //! What is being bought or was: its lines with their pictures, and how its sums read.
 
+use super::addresses;
 use super::goods::Picture;
 use super::look::Look;
 use crate::actors::reads::Catalog;
 use crate::domain::cart::CartLine;
+use crate::domain::catalog::Product;
 use crate::domain::order::OrderLine;
 use crate::domain::shipping::ShippingOption;
 use crate::domain::tax::{Prices, Rate};
@@ -12,6 +14,8 @@ use crate::domain::{Money, Sku};
 /// A line, small.
 pub struct Mini {
     pub picture: Option<Picture>,
+    /// Where the thing can be bought again.
+    pub href: Option<String>,
     pub name: String,
     pub price: String,
     pub detail: String,
@@ -33,7 +37,8 @@ impl Mini {
     pub fn of_cart(line: &CartLine, total: Money, catalog: &Catalog, look: &Look) -> Mini {
         let detail = detail(&line.title, line.quantity);
         Mini {
-            picture: picture(&line.sku, catalog),
+            picture: shown(&line.sku, catalog).and_then(|own| Picture::first_of(&own)),
+            href: None,
             name: line.name.to_string(),
             price: look.price(total),
             detail,
@@ -41,8 +46,11 @@ impl Mini {
     }
 
     pub fn of_order(line: &OrderLine, catalog: &Catalog, look: &Look) -> Mini {
+        let product = shown(&line.sku, catalog);
+        let address = |own: &Product| addresses::variant(&own.content.handle, &line.sku);
         Mini {
-            picture: picture(&line.sku, catalog),
+            picture: product.as_ref().and_then(Picture::first_of),
+            href: product.as_ref().map(address),
             name: line.name.clone(),
             price: look.price(line.totals.subtotal),
             detail: detail(&line.title, line.quantity),
@@ -50,10 +58,10 @@ impl Mini {
     }
 }
 
-/// The picture that the product has today, if it is still shown.
-fn picture(sku: &Sku, catalog: &Catalog) -> Option<Picture> {
+/// The product as it is today, if it is still shown.
+fn shown(sku: &Sku, catalog: &Catalog) -> Option<Product> {
     let (listed, _) = catalog.variant(sku)?;
-    listed.is_public().then(|| Picture::first_of(&listed.product()))?
+    listed.is_public().then(|| listed.product())
 }
 
 /// `Moss check · 2 pieces`.

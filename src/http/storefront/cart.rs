@@ -10,7 +10,7 @@ use super::answer::{private, see_other, told};
 use super::cart_cookie;
 use super::goods::Picture;
 use super::lists::{Asked, address};
-use super::product::{ProductPage, Said, title};
+use super::product::{ProductPage, Said};
 use super::shell::{Head, Shell};
 use super::visitor::Visitor;
 use super::words;
@@ -203,7 +203,7 @@ pub async fn add(
             picture: Picture::first_of(&product),
             name: product.content.name.clone(),
             title: variant
-                .map(title)
+                .map(|variant| variant.title.clone())
                 .filter(|_| product.content.variants.len() > 1)
                 .unwrap_or_default(),
             price: variant.map(|variant| app.look().price(variant.price)).unwrap_or_default(),

@@ -9,7 +9,6 @@
 //! and says what. Each try that was refused is over, so the page comes back with a new key.
 
 mod changes;
-mod fields;
 mod outcome;
 mod page;
 mod typed;

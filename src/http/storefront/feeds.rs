@@ -46,19 +46,15 @@ pub(super) fn feed(
     Document::of(RSS, |out| {
         Xml::new(out)?.element("rss", &[("version", "2.0"), namespace], |xml| {
             xml.element("channel", &[], |xml| {
-                let shop = shop_name(app);
-                xml.text("title", &shop)?;
+                let look = app.look();
+                let shop = &look.shop().name;
+                xml.text("title", shop)?;
                 xml.text("link", &app.public_url.join("/"))?;
                 xml.text("description", &format!("{about} {shop}"))?;
                 fill(xml)
             })
         })
     })
-}
-
-/// What the shop is called.
-pub(super) fn shop_name(app: &App) -> String {
-    app.look().shop().name.clone()
 }
 
 fn newest(app: &App) -> io::Result<Document> {

@@ -4,6 +4,7 @@
 //! What a form brings is held against the very schemas of the API's bodies, so there is one rule for
 //! each value and it stands there.
 
+use super::words;
 use crate::http::body::{self, Input};
 use crate::http::problem::ApiError;
 use askama::Template;
@@ -26,6 +27,19 @@ impl Faults {
         Faults(vec![Fault { field: field.to_owned(), text: text.into() }])
     }
 
+    /// Adds one. Of several at a field the first is said.
+    pub fn add(&mut self, field: &str, text: impl Into<String>) {
+        if self.at(field).is_none() {
+            self.0.push(Fault { field: field.to_owned(), text: text.into() });
+        }
+    }
+
+    /// In the order in which the fields stand on the page.
+    pub fn in_order(mut self, fields: &[&str]) -> Faults {
+        self.0.sort_by_key(|fault| fields.iter().position(|own| *own == fault.field));
+        self
+    }
+
     pub fn all(&self) -> &[Fault] {
         &self.0
     }
@@ -40,10 +54,7 @@ impl Faults {
 
     /// What stands above them all.
     pub fn heading(&self) -> String {
-        match self.0.len() {
-            1 => "That did not work".to_owned(),
-            n => format!("{n} things are missing or not right"),
-        }
+        words::things_wrong(self.0.len())
     }
 
     /// The title of the page that shows them.
@@ -57,16 +68,16 @@ impl Faults {
         let (ApiError::InvalidBody(found) | ApiError::InvalidValue(found)) = &error else {
             return Err(error);
         };
-        let mut faults = Vec::with_capacity(found.len());
+        let mut faults = Faults::default();
         for fault in found {
             let name = fault.pointer.trim_start_matches('/');
             let Some((_, label)) = labels.iter().find(|(own, _)| *own == name) else {
                 return Err(error);
             };
             let text = said_of(label, &fault.detail);
-            faults.push(Fault { field: name.to_owned(), text });
+            faults.add(name, text);
         }
-        Ok(Faults(faults))
+        Ok(faults)
     }
 }
 
@@ -97,7 +108,13 @@ pub fn read<T: Input>(
     }
 }
 
-/// One field that is typed into, as pages show it. It is escaped where it is written out, so a page
+/// The longest text that a field takes where its rule says nothing shorter.
+const LONGEST: usize = 200;
+
+/// RFC 5321, 4.5.3.1.3, without the brackets around it.
+const LONGEST_EMAIL: usize = 254;
+
+/// One field that is filled in, as pages show it. It is escaped where it is written out, so a page
 /// may show it as it is.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "storefront/field.html")]
@@ -108,15 +125,31 @@ pub struct Field {
     /// The input's type.
     pub kind: &'static str,
     pub autocomplete: &'static str,
+    pub inputmode: Option<&'static str>,
     pub hint: String,
     pub value: String,
+    /// Whether a browser asks for it before it sends the form.
+    pub is_required: bool,
+    /// Said of it, where it is not plain from the form.
     pub is_optional: bool,
-    /// Characters at least and at most, where it has bounds.
+    /// Characters at least, where it has such a bound.
     pub least: Option<usize>,
-    pub most: Option<usize>,
-    pub is_numeric: bool,
+    /// Characters at most.
+    pub most: usize,
+    /// Of a list to choose from.
+    pub choices: Vec<Choice>,
+    /// Whether another value changes other parts of the page.
+    pub refreshes: bool,
     pub fault: Option<String>,
     pub assets: String,
+}
+
+/// One of several values.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    pub value: String,
+    pub text: String,
+    pub is_chosen: bool,
 }
 
 impl Field {
@@ -126,11 +159,23 @@ impl Field {
         kind: &'static str,
         autocomplete: &'static str,
     ) -> Field {
-        Field { name, label, kind, autocomplete, ..Field::default() }
+        Field {
+            name,
+            label,
+            kind,
+            autocomplete,
+            is_required: true,
+            most: LONGEST,
+            ..Field::default()
+        }
     }
 
     pub fn email(value: &str) -> Field {
-        Field { value: value.to_owned(), ..Field::new("email", "E-mail", "email", "username") }
+        Field {
+            value: value.to_owned(),
+            most: LONGEST_EMAIL,
+            ..Field::new("email", "E-mail", "email", "username")
+        }
     }
 
     /// A password that is there already.
@@ -147,7 +192,7 @@ impl Field {
                 length.start()
             ),
             least: Some(*length.start()),
-            most: Some(*length.end()),
+            most: *length.end(),
             ..Field::new("password", label, "password", "new-password")
         }
     }
@@ -156,8 +201,9 @@ impl Field {
         Field::new(name, label, "text", autocomplete)
     }
 
+    /// One that may be left empty.
     pub fn optional(self) -> Field {
-        Field { is_optional: true, ..self }
+        Field { is_required: false, is_optional: true, ..self }
     }
 
     pub fn hinting(self, hint: impl Into<String>) -> Field {
@@ -172,6 +218,10 @@ impl Field {
     pub fn on(self, assets: &str, faults: &Faults) -> Field {
         let fault = faults.at(self.name).map(str::to_owned);
         Field { fault, assets: assets.to_owned(), ..self }
+    }
+
+    fn is_email(&self) -> bool {
+        self.kind == "email"
     }
 
     /// The ids of what describes it.
@@ -199,7 +249,7 @@ mod tests {
         let Err(faults) = read(&[("email", "ada"), ("password", "short")]) else { panic!() };
         assert_eq!(faults.at("email"), Some("The e-mail must be an e-mail address"));
         assert_eq!(faults.at("password"), Some("The password must have from 8 to 128 characters"));
-        assert_eq!(faults.heading(), "2 things are missing or not right");
+        assert_eq!(faults.heading(), "Two things are missing or not right");
         let Err(faults) = read(&[("email", "ada@example.com")]) else { panic!() };
         assert_eq!(faults, Faults::one("password", "The password is required"));
         assert_eq!(faults.titled("Register"), "Error: Register");

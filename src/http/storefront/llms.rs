@@ -3,7 +3,8 @@
 
 use super::addresses;
 use super::document::Document;
-use super::feeds::{kept, shop_name};
+use super::feeds::kept;
+use super::words;
 use crate::http::app::App;
 use crate::imports::to_text;
 use axum::routing::MethodRouter;
@@ -11,9 +12,6 @@ use std::io::{self, Write};
 
 /// Categories and collections that are named, each; the map has all of them.
 const MOST_OF_A_KIND: usize = 200;
-
-/// Characters of what is said of each.
-const LONGEST_NOTE: usize = 160;
 
 const MARKDOWN: &str = "text/markdown; charset=utf-8";
 
@@ -24,8 +22,9 @@ pub fn page() -> (&'static str, MethodRouter<App>) {
 fn document(app: &App) -> io::Result<Document> {
     let catalog = app.shop.reads.catalog.load();
     Document::of(MARKDOWN, |out| {
-        let shop = shop_name(app);
-        writeln!(out, "# {}\n", plain(&shop))?;
+        let look = app.look();
+        let shop = &look.shop().name;
+        writeln!(out, "# {}\n", plain(shop))?;
         writeln!(out, "> A shop. Prices are in {}.\n", app.shop.env.settings.currency.code())?;
         writeln!(out, "## For programs\n")?;
         let own = [
@@ -56,7 +55,7 @@ fn document(app: &App) -> io::Result<Document> {
         writeln!(out, "\n## Pages\n")?;
         for own in app.shop.reads.merchant.load().pages() {
             let path = addresses::text_page(&own.page.handle);
-            entry(out, app, &own.page.title, &path, &own.summary())?;
+            entry(out, app, &own.page.title, &path, &own.text())?;
         }
         Ok(())
     })
@@ -64,7 +63,7 @@ fn document(app: &App) -> io::Result<Document> {
 
 fn entry(out: &mut dyn Write, app: &App, name: &str, path: &str, about: &str) -> io::Result<()> {
     write!(out, "- [{}]({})", plain(name), app.public_url.join(path))?;
-    let about: String = plain(about).chars().take(LONGEST_NOTE).collect();
+    let about = words::brief(&plain(about));
     if about.is_empty() { writeln!(out) } else { writeln!(out, ": {about}") }
 }
 

@@ -20,6 +20,7 @@ mod visitor;
 mod home;
 mod category;
 mod search;
+mod place;
 mod product;
 mod cart;
 mod text;

@@ -5,19 +5,23 @@
 //! no other site where it is, and no search engine finds it. Of somebody who was forgotten nothing is
 //! shown but what was bought.
 
+mod slip;
+mod way;
+
+pub use self::way::{Tag, tag};
+
+use self::slip::Slip;
+use self::way::{Step, steps};
 use super::answer::private;
-use super::bought::{Mini, Row, delivery, tax};
 use super::lists::Asked;
-use super::look::Look;
 use super::shell::{Head, Shell};
 use super::visitor::Visitor;
 use super::{addresses, words};
 use crate::actors::order::OrderView;
+use crate::actors::reads::Catalog;
 use crate::domain::OrderId;
 use crate::domain::cart::CartStatus;
-use crate::domain::order::{
-    CancelReason, Collected, Ending, Order, OrderStatus, Refund, RefundState,
-};
+use crate::domain::order::{CancelReason, Collected, Ending, Order, OrderStatus};
 use crate::domain::payment::PaymentState;
 use crate::http::access::Caller;
 use crate::http::app::App;
@@ -31,27 +35,12 @@ use axum::response::Response;
 
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 
-/// What every page of an order shows.
-struct Slip {
-    number: u64,
-    minis: Vec<Mini>,
-    /// `None` where nobody is known any more.
-    to: Option<Vec<String>>,
-    bill: Option<Vec<String>>,
-    arrives: Option<String>,
-    /// Of an order that is paid by hand and is not.
-    transfer: Option<Vec<Row>>,
-    contact: Option<String>,
-}
-
 #[derive(Template)]
 #[template(path = "storefront/placed.html")]
 struct PlacedPage {
     shell: Shell,
     head: Head,
     slip: Slip,
-    rows: Vec<Row>,
-    sum: Row,
     first_name: Option<String>,
     email: Option<String>,
     until: String,
@@ -64,34 +53,19 @@ struct PlacedPage {
 struct OrderPage {
     shell: Shell,
     head: Head,
-    slip: Slip,
-    rows: Vec<Row>,
-    sum: Row,
-    tag: Tag,
-    placed_on: String,
-    steps: Vec<Step>,
+    order: Whole,
+}
+
+/// All that is said of an order, to whoever follows its link and to the customer that it is of.
+pub struct Whole {
+    pub slip: Slip,
+    pub tag: Tag,
+    pub placed_on: String,
+    pub steps: Vec<Step>,
     /// Where the payment is confirmed.
-    next: Option<String>,
+    pub next: Option<String>,
     /// Where another payment is tried.
-    again: Option<String>,
-    paid_with: &'static str,
-    money: String,
-}
-
-/// How an order stands, in a word or two.
-struct Tag {
-    /// `good`, `warn` or `bad`.
-    state: &'static str,
-    words: &'static str,
-}
-
-/// A step on the order's way.
-struct Step {
-    name: String,
-    when: Option<String>,
-    text: Option<String>,
-    is_done: bool,
-    is_current: bool,
+    pub again: Option<String>,
 }
 
 pub async fn show(
@@ -140,92 +114,55 @@ fn is_settled(order: &Order) -> bool {
     }
 }
 
-fn slip(app: &App, view: &OrderView, look: &Look) -> (Slip, Vec<Row>, Row) {
-    let (order, placed) = (&view.order, &view.order.placed);
-    let catalog = app.shop.reads.catalog.load();
-    let mut rows = vec![Row::new("Goods", look.price(placed.subtotal))];
-    if !placed.discount.is_zero() {
-        rows.push(Row::new("Discount", format!("−{}", look.price(placed.discount))));
-    }
-    rows.push(delivery(placed.shipping.as_ref(), placed.shipping_price, look));
-    rows.extend(tax("", placed.tax, placed.prices, false, look));
-    let refunded = order.refunded();
-    let total_of = match order.status() {
-        OrderStatus::Paid => "Paid",
-        OrderStatus::PendingPayment => "To pay",
-        OrderStatus::Cancelled => "Total",
-    };
-    if !refunded.is_zero() {
-        rows.push(Row::new("Given back", look.price(refunded)));
-    }
-    let is_open = order.status() == OrderStatus::PendingPayment;
-    let transfer = (is_open && placed.collected == Collected::ByHand).then(|| {
-        vec![
-            Row::new("To", look.shop().name.clone()),
-            Row::new("Reference", placed.number.to_string()),
-            Row::new("Amount", look.price(placed.total)),
-        ]
-    });
-    let contact = view.contact.as_ref();
-    let arrives = placed.shipping.as_ref().map(|own| {
-        let from = order.paid_at.unwrap_or(placed.placed_at);
-        words::arrives(from, own.min_days, own.max_days)
-    });
-    let slip = Slip {
-        number: placed.number,
-        minis: placed.lines.iter().map(|line| Mini::of_order(line, &catalog, look)).collect(),
-        to: contact.map(|own| words::address(&own.shipping_address)),
-        bill: contact.and_then(|own| own.billing_address.as_ref()).map(words::address),
-        arrives: arrives.filter(|_| order.status() == OrderStatus::Paid),
-        transfer,
-        contact: look.shop().contact_email.clone(),
-    };
-    (slip, rows, Row::new(total_of, look.price(placed.total)))
-}
-
 fn placed_page(app: &App, visitor: &Visitor, view: &OrderView, is_nobody: bool) -> PlacedPage {
     let (look, catalog) = (app.look(), app.shop.reads.catalog.load());
-    let (slip, rows, sum) = slip(app, view, &look);
     let contact = view.contact.as_ref();
     let name = contact.and_then(|own| own.shipping_address.name.split_whitespace().next());
     PlacedPage {
         shell: Shell::new(app, visitor, &catalog),
         head: Head::unlisted("Thank you"),
+        slip: Slip::of(view, &catalog, &look),
         first_name: name.map(str::to_owned),
         email: contact.map(|own| own.email.clone()),
         until: words::day(view.order.placed.expires_at),
         status: addresses::order(view.id, &app.shop.vault.order_key(view.id)),
         offers_account: is_nobody && contact.is_some(),
-        slip,
-        rows,
-        sum,
     }
 }
 
 fn order_page(app: &App, visitor: &Visitor, view: &OrderView) -> Result<OrderPage, ApiError> {
-    let (look, catalog) = (app.look(), app.shop.reads.catalog.load());
-    let (slip, rows, sum) = slip(app, view, &look);
-    let order = &view.order;
-    let next = match &order.payment.state {
-        PaymentState::ActionNeeded { url, .. } if order.ending == Ending::Live => {
-            Some(at_home(app, url))
-        }
-        _ => None,
-    };
+    let catalog = app.shop.reads.catalog.load();
     Ok(OrderPage {
         shell: Shell::new(app, visitor, &catalog),
-        head: Head::unlisted(format!("Order {}", order.placed.number)),
-        tag: tag(order, next.is_some()),
-        placed_on: words::day_of_year(order.placed.placed_at),
-        steps: steps(order, slip.arrives.as_deref(), &look),
-        again: again(app, visitor, view)?,
-        paid_with: paid_with(&order.placed.provider),
-        money: money(order, &look),
-        next,
-        slip,
-        rows,
-        sum,
+        head: Head::unlisted(format!("Order {}", view.order.placed.number)),
+        order: Whole::of(app, visitor, &catalog, view)?,
     })
+}
+
+impl Whole {
+    pub fn of(
+        app: &App,
+        visitor: &Visitor,
+        catalog: &Catalog,
+        view: &OrderView,
+    ) -> Result<Whole, ApiError> {
+        let (look, order) = (app.look(), &view.order);
+        let next = match &order.payment.state {
+            PaymentState::ActionNeeded { url, .. } if order.ending == Ending::Live => {
+                Some(at_home(app, url))
+            }
+            _ => None,
+        };
+        let slip = Slip::of(view, catalog, &look);
+        Ok(Whole {
+            tag: tag(order),
+            placed_on: words::day_of_year(order.placed.placed_at),
+            steps: steps(order, slip.arrives.as_deref(), &look),
+            again: again(app, visitor, view)?,
+            next,
+            slip,
+        })
+    }
 }
 
 /// Where another payment is tried, after one that came to nothing gave the cart back.
@@ -241,111 +178,4 @@ fn again(app: &App, visitor: &Visitor, view: &OrderView) -> Result<Option<String
     let is_open = found.is_some_and(|(_, cart)| cart.status == CartStatus::Open);
     let key = app.shop.vault.order_key(view.id);
     Ok(is_open.then(|| format!("/checkout?order={}&key={key}", view.id)))
-}
-
-fn tag(order: &Order, asks: bool) -> Tag {
-    let (state, words) = match (&order.ending, order.status(), order.placed.collected) {
-        (Ending::Cancelled { reason: CancelReason::PaymentFailed { .. }, .. }, ..) => {
-            ("bad", "Not paid")
-        }
-        (Ending::Cancelled { .. }, ..) => ("bad", "Cancelled"),
-        (Ending::Closing(_), ..) => ("warn", "Being cancelled"),
-        (_, OrderStatus::Paid, _) => ("good", "Being packed"),
-        (_, _, Collected::ByHand) => ("warn", "Waiting for your payment"),
-        (..) if asks => ("warn", "Waiting for you"),
-        (..) => ("warn", "Your payment is under way"),
-    };
-    Tag { state, words }
-}
-
-/// What happened when, and what is still to come.
-fn steps(order: &Order, arrives: Option<&str>, look: &Look) -> Vec<Step> {
-    let placed = &order.placed;
-    let done = |name: &str, at| Step {
-        name: name.to_owned(),
-        when: Some(words::moment(at)),
-        text: None,
-        is_done: true,
-        is_current: false,
-    };
-    let to_come = |name: &str, text: Option<String>| Step {
-        name: name.to_owned(),
-        when: None,
-        text,
-        is_done: false,
-        is_current: false,
-    };
-    let mut steps = vec![done("Placed", placed.placed_at)];
-    steps.extend(order.paid_at.map(|at| done("Paid", at)));
-    if let Ending::Cancelled { reason, at } = &order.ending {
-        let text = Some(why(reason).to_owned());
-        steps.push(Step { text, ..done("Cancelled", *at) });
-    }
-    steps.extend(order.refunds.iter().map(|refund| given_back(refund, look)));
-    if order.paid_at.is_none() && order.ending == Ending::Live {
-        let until = words::day(placed.expires_at);
-        let text = match placed.collected {
-            Collected::ByHand => format!("Waiting for your transfer until {until}."),
-            Collected::Online => "Waiting for the bank.".to_owned(),
-        };
-        steps.push(Step { is_current: true, ..to_come("Paid", Some(text)) });
-    } else if let Some(last) = steps.last_mut() {
-        last.is_current = true;
-    }
-    if !matches!(order.ending, Ending::Cancelled { .. }) {
-        steps.push(to_come("On its way", None));
-        let text = arrives.map(|days| format!("Expected {days}."));
-        steps.push(to_come("Delivered", text));
-    }
-    steps
-}
-
-fn given_back(refund: &Refund, look: &Look) -> Step {
-    let amount = look.price(refund.amount);
-    let text = match &refund.state {
-        RefundState::Settled => format!("{amount} were given back."),
-        RefundState::Started => format!("{amount} are on their way back to you."),
-        RefundState::Failed { .. } => format!("{amount} could not be given back yet: write to us."),
-    };
-    Step {
-        name: "Money given back".into(),
-        when: Some(words::moment(refund.created_at)),
-        text: Some(text),
-        is_done: refund.state == RefundState::Settled,
-        is_current: false,
-    }
-}
-
-fn why(reason: &CancelReason) -> &'static str {
-    match reason {
-        CancelReason::Requested(_) => "As was asked for.",
-        CancelReason::PaymentFailed { .. } => "The payment came to nothing, and nothing was taken.",
-        CancelReason::Expired => "It was not paid in time, so its things are for others again.",
-    }
-}
-
-fn paid_with(provider: &str) -> &'static str {
-    match provider {
-        "manual" => "Bank transfer",
-        "test" => "Test card",
-        _ => "Card",
-    }
-}
-
-/// How the money stands.
-fn money(order: &Order, look: &Look) -> String {
-    let amount = look.price(order.placed.total);
-    match &order.payment.state {
-        PaymentState::Captured { .. } if !order.refunded().is_zero() => {
-            format!("{amount}, of which {} were given back", look.price(order.refunded()))
-        }
-        PaymentState::Captured { .. } => format!("{amount}, taken in full"),
-        PaymentState::Authorized { .. } => format!("{amount}, set aside and taken when we send it"),
-        PaymentState::Pending | PaymentState::ActionNeeded { .. } => {
-            format!("{amount}, not yet here")
-        }
-        PaymentState::Declined { .. } | PaymentState::Voided => {
-            format!("Nothing of the {amount} was taken")
-        }
-    }
 }

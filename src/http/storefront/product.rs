@@ -136,14 +136,14 @@ impl ProductPage {
         let choice = |variant: &Variant, name: String| Choice {
             sku: variant.sku.to_string(),
             name,
-            title: title(variant),
+            title: variant.title.clone(),
             price: look.price(variant.price),
             shows_price,
             was: variant.compare_at_price.map(|was| look.price(was)),
             stock: stock(variant),
             is_chosen: !is_sold_out && variant.sku == chosen.sku,
         };
-        let only = (content.variants.len() == 1).then(|| choice(chosen, title(chosen)));
+        let only = (content.variants.len() == 1).then(|| choice(chosen, name(chosen)));
         let groups = if only.is_some() { Vec::new() } else { groups(product, choice) };
         let (crumbs, category) = way_to_product(&catalog, &content.category, &content.name);
         let returns = app.shop.reads.merchant.load().page("returns");
@@ -191,7 +191,7 @@ impl ProductPage {
             category: category.map(|path| (content.category.clone(), path)),
             delivery: rate.map(|rate| words::delivery(rate, formats)),
             ways: ways.collect(),
-            returns: returns.map(|page| page.summary()),
+            returns: returns.map(|page| words::brief(&page.text())),
             description: content.description.clone(),
             attributes: content.attributes.clone(),
             related: related(app, product),
@@ -218,8 +218,8 @@ fn related(app: &App, product: &Product) -> Vec<Card> {
     cards(&found, levels, &app.look(), 0)
 }
 
-/// The values that a variant stands for, or else its title.
-pub(super) fn title(variant: &Variant) -> String {
+/// What a choice is called: the values that the variant stands for, or else its title.
+fn name(variant: &Variant) -> String {
     if variant.options.is_empty() {
         return variant.title.clone();
     }
@@ -230,7 +230,7 @@ pub(super) fn title(variant: &Variant) -> String {
 fn groups(product: &Product, choice: impl Fn(&Variant, String) -> Choice) -> Vec<Group> {
     let content = &product.content;
     let all = |legend: &str| {
-        let choices = content.variants.iter().map(|variant| choice(variant, title(variant)));
+        let choices = content.variants.iter().map(|variant| choice(variant, name(variant)));
         vec![Group { legend: legend.to_owned(), choices: choices.collect() }]
     };
     let (by, rest): (&ProductOption, _) = match &content.options[..] {
@@ -249,9 +249,9 @@ fn groups(product: &Product, choice: impl Fn(&Variant, String) -> Choice) -> Vec
     };
     let group = |heading: &String| {
         let own = content.variants.iter().filter(|own| value(own, &by.name) == *heading);
-        let name =
+        let others =
             |own: &Variant| rest.iter().map(|name| value(own, name)).collect::<Vec<_>>().join(", ");
-        let choices = own.map(|own| choice(own, name(own))).collect();
+        let choices = own.map(|own| choice(own, others(own))).collect();
         Group { legend: format!("{}: {heading}", by.name), choices }
     };
     let groups: Vec<Group> =

@@ -4,6 +4,7 @@ use super::addresses;
 use super::answer::{Source, page};
 use super::shell::{Head, Shell};
 use super::visitor::Visitor;
+use super::words;
 use crate::actors::reads::ShownPage;
 use crate::http::app::App;
 use crate::http::body::Named;
@@ -50,7 +51,7 @@ pub async fn show(
         shell: Shell::new(&app, &visitor, &app.shop.reads.catalog.load()),
         head: Head {
             title: shown.page.title.clone(),
-            description: shown.summary(),
+            description: words::brief(&shown.text()),
             canonical: Some(app.public_url.join(&path)),
             kind: "article",
             ..Head::default()

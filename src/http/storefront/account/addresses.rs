@@ -1,10 +1,5 @@
 //! A customer's address book.
 
-use super::super::answer::{secret, see_other};
-use super::super::form::{Faults, Field, read};
-use super::super::shell::{Head, Shell};
-use super::super::visitor::Visitor;
-use super::super::words;
 use super::{Frame, OwnCustomer, Tab};
 use crate::actors::accounts::{AddressChange, CustomerView};
 use crate::domain::address::countries;
@@ -13,8 +8,14 @@ use crate::domain::{Address, AddressId};
 use crate::http::api::dto::user::AddressInput;
 use crate::http::api::users::addresses::{change_book, own};
 use crate::http::app::App;
-use crate::http::body::Named;
+use crate::http::body::{self, Named};
 use crate::http::problem::ApiError;
+use crate::http::storefront::answer::{secret, see_other};
+use crate::http::storefront::form::{Faults, Field};
+use crate::http::storefront::place::{self, Place};
+use crate::http::storefront::shell::{Head, Shell};
+use crate::http::storefront::visitor::Visitor;
+use crate::http::storefront::words;
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
@@ -23,17 +24,6 @@ use axum::response::Response;
 use serde::Deserialize;
 
 const BOOK: &str = "/account/addresses";
-
-const LABELS: [(&str, &str); 8] = [
-    ("country", "The country"),
-    ("name", "The name"),
-    ("line1", "The address"),
-    ("line2", "The second line"),
-    ("city", "The city"),
-    ("region", "The state or region"),
-    ("postalCode", "The postal code"),
-    ("phone", "The telephone number"),
-];
 
 #[derive(Template)]
 #[template(path = "storefront/account/addresses.html")]
@@ -69,91 +59,50 @@ struct Entry {
 
 /// The fields of an address.
 struct AskAddress {
-    countries: Vec<(&'static str, &'static str)>,
-    country: String,
-    country_fault: Option<String>,
-    name: Field,
-    line1: Field,
-    line2: Field,
-    city: Field,
-    region: Field,
-    postal_code: Field,
-    phone: Field,
+    country: Field,
+    rows: Vec<Vec<Field>>,
 }
 
-/// What a form holds.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Typed {
-    country: String,
-    name: String,
-    line1: String,
-    line2: String,
-    city: String,
-    region: String,
-    postal_code: String,
-    phone: String,
+/// A form as it came.
+#[derive(Deserialize)]
+pub struct Sent {
+    #[serde(flatten)]
+    place: Place,
+    /// The page is to follow the country; nothing is kept.
+    #[serde(default)]
+    refresh: String,
 }
 
-impl Typed {
-    fn of(address: &Address) -> Typed {
-        let Address { name, line1, line2, city, region, postal_code, country, phone } =
-            address.clone();
-        Typed {
-            country,
-            name,
-            line1,
-            line2: line2.unwrap_or_default(),
-            city,
-            region: region.unwrap_or_default(),
-            postal_code: postal_code.unwrap_or_default(),
-            phone: phone.unwrap_or_default(),
-        }
-    }
+/// Every country: an address may be one that nothing is sent to today.
+fn all_countries() -> Vec<&'static str> {
+    countries().iter().map(|(code, _)| code.as_str()).collect()
+}
 
-    fn read(&self) -> Result<Result<AddressInput, Faults>, ApiError> {
-        let values = [
-            ("country", self.country.as_str()),
-            ("name", &self.name),
-            ("line1", &self.line1),
-            ("line2", &self.line2),
-            ("city", &self.city),
-            ("region", &self.region),
-            ("postalCode", &self.postal_code),
-            ("phone", &self.phone),
-        ];
-        read(&values, &LABELS)
+/// The address, or what is wrong with it.
+fn read(place: &Place) -> Result<(Address, Preference), Faults> {
+    let mut faults = place.check(&all_countries());
+    let input = match body::read::<AddressInput>(place.json().to_string().as_bytes()) {
+        Ok(input) if faults.is_empty() => return Ok(input.into_address()),
+        Ok(_) => None,
+        Err(ApiError::InvalidBody(found) | ApiError::InvalidValue(found)) => Some(found),
+        Err(_) => None,
+    };
+    for fault in input.into_iter().flatten() {
+        let field = fault.pointer.trim_start_matches('/');
+        faults.add(field, place::fault_of(field));
     }
+    Err(faults.in_order(&place::ORDER))
 }
 
 impl AskAddress {
-    fn new(app: &App, assets: &str, typed: Typed, faults: &Faults) -> AskAddress {
-        let home = || app.shop.env.settings.rules.tax.home.country.clone();
-        let field = |field: Field, value: String| field.holding(value).on(assets, faults);
-        let text = Field::text;
-        let country = if typed.country.is_empty() { home() } else { typed.country };
-        let all = countries().iter().map(|(code, name)| (*name, code.as_str()));
-        let phone = Field::new("phone", "Telephone", "tel", "tel").optional();
+    fn new(app: &App, assets: &str, mut place: Place, faults: &Faults) -> AskAddress {
+        if place.country.is_empty() {
+            place.country.clone_from(&app.shop.env.settings.rules.tax.home.country);
+        }
+        let form = place::Form { faults, assets, follows_region: false };
         AskAddress {
-            countries: all.collect(),
-            country,
-            country_fault: faults.at("country").map(str::to_owned),
-            name: field(text("name", "Full name", "name"), typed.name),
-            line1: field(text("line1", "Street and number", "address-line1"), typed.line1),
-            line2: field(
-                text("line2", "Apartment, suite, floor", "address-line2").optional(),
-                typed.line2,
-            ),
-            city: field(text("city", "City", "address-level2"), typed.city),
-            region: field(
-                text("region", "State or region", "address-level1").optional(),
-                typed.region,
-            ),
-            postal_code: field(
-                text("postalCode", "Postal code", "postal-code").optional(),
-                typed.postal_code,
-            ),
-            phone: field(phone.hinting("Only for the courier."), typed.phone),
+            country: place.country_field(&all_countries(), form),
+            rows: place.fields(form),
         }
     }
 }
@@ -163,13 +112,13 @@ fn entry_path(id: AddressId) -> String {
 }
 
 pub async fn list(State(app): State<App>, own: OwnCustomer) -> Result<Response, ApiError> {
-    book_page(&app, &own, Typed::default(), Faults::default())
+    book_page(&app, &own, Place::default(), Faults::default())
 }
 
 fn book_page(
     app: &App,
     asked: &OwnCustomer,
-    typed: Typed,
+    typed: Place,
     faults: Faults,
 ) -> Result<Response, ApiError> {
     let customer = own(app, &asked.customer)?;
@@ -212,22 +161,34 @@ fn entries(customer: &CustomerView) -> Vec<Entry> {
 pub async fn add(
     State(app): State<App>,
     own: OwnCustomer,
-    form: Result<Form<Typed>, FormRejection>,
+    form: Result<Form<Sent>, FormRejection>,
 ) -> Result<Response, ApiError> {
-    let Form(typed) = form?;
-    let input = match typed.read()? {
-        Ok(input) => input,
-        Err(faults) => return book_page(&app, &own, typed, faults),
+    let Form(Sent { place, refresh }) = form?;
+    if !refresh.is_empty() {
+        return book_page(&app, &own, place, Faults::default());
+    }
+    let (address, preference) = match read(&place) {
+        Ok(read) => read,
+        Err(faults) => return book_page(&app, &own, place, faults),
     };
-    let (address, preference) = input.into_address();
+    if is_kept(&app, &own, &address)? {
+        return see_other(&app, &own.visitor, BOOK);
+    }
     let change = AddressChange::Add(app.shop.env.ids.address(), Box::new(address), preference);
     match change_book(&app, &own.customer, change, None).await {
         Ok(_) => see_other(&app, &own.visitor, BOOK),
         Err(ApiError::Conflict { detail, .. }) => {
-            book_page(&app, &own, typed, Faults::one("name", detail))
+            book_page(&app, &own, place, Faults::one("name", detail))
         }
         Err(other) => Err(other),
     }
+}
+
+/// Whether the very same address is in the book: nobody wants it there twice, and a form that is sent
+/// twice brings it again.
+fn is_kept(app: &App, asked: &OwnCustomer, address: &Address) -> Result<bool, ApiError> {
+    let customer = own(app, &asked.customer)?;
+    Ok(customer.profile.addresses.entries().iter().any(|(_, kept)| kept == address))
 }
 
 pub async fn show(
@@ -235,8 +196,8 @@ pub async fn show(
     own: OwnCustomer,
     Named(id): Named<AddressId>,
 ) -> Result<Response, ApiError> {
-    let typed = Typed::of(&saved(&app, &own, id)?);
-    address_page(&app, &own.visitor, id, typed, Faults::default())
+    let place = Place::of(&saved(&app, &own, id)?);
+    address_page(&app, &own.visitor, id, place, Faults::default())
 }
 
 fn saved(app: &App, asked: &OwnCustomer, id: AddressId) -> Result<Address, ApiError> {
@@ -249,7 +210,7 @@ fn address_page(
     app: &App,
     visitor: &Visitor,
     id: AddressId,
-    typed: Typed,
+    typed: Place,
     faults: Faults,
 ) -> Result<Response, ApiError> {
     let title = faults.titled("Change an address");
@@ -269,14 +230,16 @@ pub async fn replace(
     State(app): State<App>,
     own: OwnCustomer,
     Named(id): Named<AddressId>,
-    form: Result<Form<Typed>, FormRejection>,
+    form: Result<Form<Sent>, FormRejection>,
 ) -> Result<Response, ApiError> {
-    let Form(typed) = form?;
-    let input = match typed.read()? {
-        Ok(input) => input,
-        Err(faults) => return address_page(&app, &own.visitor, id, typed, faults),
+    let Form(Sent { place, refresh }) = form?;
+    if !refresh.is_empty() {
+        return address_page(&app, &own.visitor, id, place, Faults::default());
+    }
+    let (address, preference) = match read(&place) {
+        Ok(read) => read,
+        Err(faults) => return address_page(&app, &own.visitor, id, place, faults),
     };
-    let (address, preference) = input.into_address();
     let change = AddressChange::Replace(id, Box::new(address), preference);
     changed(&app, &own, change).await
 }

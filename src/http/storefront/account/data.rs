@@ -1,9 +1,5 @@
 //! What is known of a customer, to take along or to have forgotten.
 
-use super::super::answer::{secret, see_other};
-use super::super::form::{Faults, Field};
-use super::super::shell::{Head, Shell};
-use super::super::visitor::Visitor;
 use super::{Frame, OwnCustomer, Tab};
 use crate::actors::pools::Password;
 use crate::http::api::users::{export, me};
@@ -11,6 +7,10 @@ use crate::http::app::App;
 use crate::http::client::Client;
 use crate::http::cookie::{CART, SESSION};
 use crate::http::problem::ApiError;
+use crate::http::storefront::answer::{secret, see_other};
+use crate::http::storefront::form::{Faults, Field};
+use crate::http::storefront::shell::{Head, Shell};
+use crate::http::storefront::visitor::Visitor;
 use crate::storage::records::TokenHolder;
 use askama::Template;
 use axum::extract::rejection::FormRejection;

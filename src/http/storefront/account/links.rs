@@ -5,10 +5,6 @@
 //! itself, which nobody else can know, and no cookie counts, so no other site can send it. The token is
 //! in the page's address, so that address is told to nobody, not even to the shop's own files.
 
-use super::super::answer::secret;
-use super::super::form::{Faults, Field};
-use super::super::shell::{Head, Shell};
-use super::super::visitor::Visitor;
 use super::LOGIN;
 use crate::actors::accounts::AccountError;
 use crate::actors::pools::Password;
@@ -17,6 +13,10 @@ use crate::http::api::users::claims;
 use crate::http::app::App;
 use crate::http::layers::detached;
 use crate::http::problem::ApiError;
+use crate::http::storefront::answer::secret;
+use crate::http::storefront::form::{Faults, Field};
+use crate::http::storefront::shell::{Head, Shell};
+use crate::http::storefront::visitor::Visitor;
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query, State};

@@ -4,10 +4,6 @@
 //! shows nowhere. What was shown of a second factor is asked for on a page of its own; what the first step
 //! found out is in a cookie for five minutes (`actors/accounts/half_way.rs`).
 
-use super::super::answer::{secret, see_other};
-use super::super::form::{Faults, Field, read};
-use super::super::shell::{Head, Shell};
-use super::super::visitor::Visitor;
 use super::{HOME, LOGIN, Own, meet, way_back};
 use crate::actors::accounts::throttle::Try;
 use crate::actors::accounts::{AccountError, LoginWith, Opening, SecondFactor, SessionGrant};
@@ -21,6 +17,11 @@ use crate::http::client::Client;
 use crate::http::cookie::{CART, HALF_WAY, Kept, SESSION};
 use crate::http::layers::detached;
 use crate::http::problem::ApiError;
+use crate::http::storefront::answer::{secret, see_other};
+use crate::http::storefront::form::{Faults, Field, read};
+use crate::http::storefront::lists;
+use crate::http::storefront::shell::{Head, Shell};
+use crate::http::storefront::visitor::Visitor;
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
@@ -83,7 +84,7 @@ pub struct Code {
 
 /// What stands behind a question mark of where to go on.
 fn asked_next(uri: &Uri) -> String {
-    let asked = super::super::lists::Asked::of(uri.query());
+    let asked = lists::Asked::of(uri.query());
     asked.get("next").and_then(way_back).unwrap_or_default().to_owned()
 }
 
@@ -129,7 +130,7 @@ fn providers(app: &App, next: &str) -> Vec<Provider> {
     let customers = app.sign_ins.list().filter(|own| matches!(own.audience, Audience::Customers));
     let provider = customers.map(|own| Provider {
         name: own.name.to_owned(),
-        href: super::super::lists::address(
+        href: lists::address(
             &format!("/v1/auth/oidc/{}", own.id),
             [("session", "cookie"), ("returnTo", to)],
         ),
@@ -158,7 +159,7 @@ pub async fn log_in(
     match accounts.open_session_or_ask(&email, password, with, brought).await {
         Ok(Opening::HalfWay(half)) => {
             attempt.undecided();
-            let to = super::super::lists::address(CODE, some_next(next));
+            let to = lists::address(CODE, some_next(next));
             let mut response = see_other(&app, &visitor, &to)?;
             let kept = Kept::Seconds(FIVE_MINUTES);
             let half = accounts.sealed_half_way(&half);
@@ -211,7 +212,7 @@ pub async fn show_factor(
     let next = asked_next(&uri);
     let kept = HALF_WAY.read(&headers, &app.public_url);
     if kept.and_then(|kept| app.shop.accounts.half_way(kept)).is_none() {
-        return see_other(&app, &visitor, &super::super::lists::address(LOGIN, some_next(&next)));
+        return see_other(&app, &visitor, &lists::address(LOGIN, some_next(&next)));
     }
     visitor.give_cookie();
     code_page(&app, &visitor, &next, Faults::default())
@@ -230,7 +231,7 @@ fn code_page(
     let page = CodePage {
         head: Head::unlisted(faults.titled("Second step")),
         next: next.to_owned(),
-        code: Field { most: Some(64), ..code }.on(&shell.assets, &faults),
+        code: Field { most: 64, ..code }.on(&shell.assets, &faults),
         shell,
         faults,
     };
@@ -261,7 +262,7 @@ pub async fn show_code(
     let accounts = &app.shop.accounts;
     let kept = HALF_WAY.read(&headers, &app.public_url);
     let Some((half, email)) = kept.and_then(|kept| accounts.half_way(kept)) else {
-        return see_other(&app, &visitor, &super::super::lists::address(LOGIN, some_next(next)));
+        return see_other(&app, &visitor, &lists::address(LOGIN, some_next(next)));
     };
     if form.code.trim().is_empty() || form.code.len() > 64 {
         let faults = Faults::one("code", "Enter the code");

@@ -1,17 +1,9 @@
 //! What a customer bought: all of it, and one order. Somebody else's is not there.
 
-use super::super::answer::{secret, see_other};
-use super::super::goods::Picture;
-use super::super::lists::{Asked, Ways};
-use super::super::look::Look;
-use super::super::shell::{Crumb, Head, Shell};
-use super::super::words;
 use super::{Frame, HOME, OwnCustomer, Tab};
-use crate::actors::order::OrderView;
 use crate::actors::reads::{Catalog, OrderFilter, Page};
 use crate::domain::OrderId;
-use crate::domain::order::{Ending, Order, OrderLine, OrderStatus};
-use crate::domain::tax::Prices;
+use crate::domain::order::{Order, OrderLine};
 use crate::http::access::Caller;
 use crate::http::api::auth::problem;
 use crate::http::api::orders;
@@ -19,6 +11,13 @@ use crate::http::app::App;
 use crate::http::body::Named;
 use crate::http::layers::detached;
 use crate::http::problem::ApiError;
+use crate::http::storefront::answer::{secret, see_other};
+use crate::http::storefront::goods::Picture;
+use crate::http::storefront::lists::{Asked, Ways};
+use crate::http::storefront::look::Look;
+use crate::http::storefront::order::{Tag, Whole, tag};
+use crate::http::storefront::shell::{Crumb, Head, Shell};
+use crate::http::storefront::words;
 use askama::Template;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -48,14 +47,8 @@ struct Entry {
     total: String,
     when: String,
     things: String,
-    state: Standing,
+    tag: Tag,
     pictures: Vec<Picture>,
-}
-
-/// How an order stands, in words and in a colour.
-struct Standing {
-    kind: &'static str,
-    words: &'static str,
 }
 
 #[derive(Template)]
@@ -65,31 +58,7 @@ struct OrderPage {
     head: Head,
     tabs: Vec<Tab>,
     crumbs: Vec<Crumb>,
-    number: u64,
-    state: Standing,
-    when: String,
-    lines: Vec<Line>,
-    sums: Vec<(String, String)>,
-    total_of: &'static str,
-    total: String,
-    steps: Vec<Step>,
-    to: Vec<String>,
-    bill: Vec<String>,
-}
-
-struct Line {
-    name: String,
-    href: Option<String>,
-    details: String,
-    total: String,
-    picture: Option<Picture>,
-}
-
-/// A step of an order's way.
-struct Step {
-    text: &'static str,
-    when: Option<String>,
-    is_last: bool,
+    order: Whole,
 }
 
 pub async fn list(
@@ -126,7 +95,7 @@ fn entry(look: &Look, catalog: &Catalog, id: OrderId, order: &Order) -> Entry {
         total: look.price(placed.total),
         when: look.date(placed.placed_at),
         things: words::count(things, "thing"),
-        state: state(order),
+        tag: tag(order),
         pictures: pictures.take(MOST_PICTURES).collect(),
     }
 }
@@ -137,16 +106,6 @@ fn picture(catalog: &Catalog, line: &OrderLine) -> Option<Picture> {
     Picture::first_of(&listed.product())
 }
 
-fn state(order: &Order) -> Standing {
-    let (kind, words) = match order.status() {
-        OrderStatus::PendingPayment => ("warn", "Waiting for your payment"),
-        OrderStatus::Paid => ("good", "Paid"),
-        OrderStatus::Cancelled if order.refunded().is_zero() => ("bad", "Cancelled"),
-        OrderStatus::Cancelled => ("bad", "Cancelled, money returned"),
-    };
-    Standing { kind, words }
-}
-
 pub async fn show(
     State(app): State<App>,
     own: OwnCustomer,
@@ -155,96 +114,15 @@ pub async fn show(
     let OwnCustomer { visitor, customer, .. } = own;
     let (version, order) = orders::readable(&app, &Caller::Customer(customer), id)?;
     let view = orders::view(&app, id, version, order);
-    let number = view.order.placed.number;
-    let frame = Frame::new(&app, &visitor, HOME, true, format!("Order {number}"));
-    let page = order_page(&app.look(), &app.shop.reads.catalog.load(), frame, &view);
+    let title = format!("Order {}", view.order.placed.number);
+    let Frame { shell, head, tabs } = Frame::new(&app, &visitor, HOME, true, title.clone());
+    let crumbs = vec![
+        Crumb { name: "Your orders".into(), href: Some(HOME.into()) },
+        Crumb { name: title, href: None },
+    ];
+    let order = Whole::of(&app, &visitor, &app.shop.reads.catalog.load(), &view)?;
+    let page = OrderPage { shell, head, tabs, crumbs, order };
     secret(&app, &visitor, StatusCode::OK, &page)
-}
-
-fn order_page(look: &Look, catalog: &Catalog, frame: Frame, view: &OrderView) -> OrderPage {
-    let Frame { shell, head, tabs } = frame;
-    let (order, placed) = (&view.order, &view.order.placed);
-    let number = placed.number;
-    let contact = view.contact.as_ref();
-    let to = contact.map(|contact| words::address(&contact.shipping_address));
-    let bill = contact.and_then(|contact| contact.billing_address.as_ref()).map(words::address);
-    OrderPage {
-        shell,
-        head,
-        tabs,
-        crumbs: vec![
-            Crumb { name: "Your orders".into(), href: Some(HOME.into()) },
-            Crumb { name: format!("Order {number}"), href: None },
-        ],
-        number,
-        state: state(order),
-        when: look.date(placed.placed_at),
-        lines: placed.lines.iter().map(|line| shown_line(look, catalog, line)).collect(),
-        sums: sums(look, order),
-        total_of: if order.paid_at.is_some() { "Paid" } else { "Total" },
-        total: look.price(placed.total),
-        steps: steps(look, order),
-        to: to.unwrap_or_default(),
-        bill: bill.unwrap_or_default(),
-    }
-}
-
-fn shown_line(look: &Look, catalog: &Catalog, line: &OrderLine) -> Line {
-    let listed = catalog.variant(&line.sku).map(|(listed, _)| listed);
-    let href = listed.filter(|listed| listed.is_public()).map(|listed| {
-        super::super::addresses::variant(&listed.product().content.handle, &line.sku)
-    });
-    let several = listed.is_none_or(|listed| listed.variants.len() > 1);
-    let title = Some(line.title.clone()).filter(|title| several && !title.is_empty());
-    let pieces = words::count(line.quantity.into(), "piece");
-    Line {
-        name: line.name.clone(),
-        href,
-        details: title.into_iter().chain([pieces]).collect::<Vec<_>>().join(" · "),
-        total: look.price(line.totals.subtotal),
-        picture: picture(catalog, line),
-    }
-}
-
-/// What the total is made of.
-fn sums(look: &Look, order: &Order) -> Vec<(String, String)> {
-    let placed = &order.placed;
-    let mut sums = vec![("Goods".to_owned(), look.price(placed.subtotal))];
-    if !placed.discount.is_zero() {
-        sums.push(("Discount".to_owned(), format!("−{}", look.price(placed.discount))));
-    }
-    if let Some(shipping) = &placed.shipping {
-        let price = if placed.shipping_price.is_zero() {
-            "Free".to_owned()
-        } else {
-            look.price(placed.shipping_price)
-        };
-        sums.push((format!("Delivery, {}", shipping.name), price));
-    }
-    if !placed.tax.is_zero() {
-        let tax = match placed.prices {
-            Prices::IncludeTax => "Tax, included",
-            Prices::ExcludeTax => "Tax",
-        };
-        sums.push((tax.to_owned(), look.price(placed.tax)));
-    }
-    if !order.refunded().is_zero() {
-        sums.push(("Returned to you".to_owned(), look.price(order.refunded())));
-    }
-    sums
-}
-
-fn steps(look: &Look, order: &Order) -> Vec<Step> {
-    let step = |text, at| Step { text, when: Some(look.date(at)), is_last: false };
-    let mut steps = vec![step("Placed", order.placed.placed_at)];
-    steps.extend(order.paid_at.map(|at| step("Paid", at)));
-    if let Ending::Cancelled { at, .. } = order.ending {
-        steps.push(step("Cancelled", at));
-    }
-    if let Some(last) = steps.last_mut() {
-        last.is_last = true;
-    }
-    steps
 }
 
 /// Has the letter that proves the address sent again.

@@ -5,13 +5,13 @@
 //! Where two carts cannot be merged now, such as in the middle of a checkout, both stay as they are, and
 //! the next login tries again. No login fails for it.
 
-use super::super::cart_cookie;
-use super::super::visitor::{may_fill, units};
 use crate::actors::accounts::{Caller, Credential, CustomerCaller};
 use crate::domain::CartId;
 use crate::http::app::App;
 use crate::http::cookie::CART;
 use crate::http::layers::detached;
+use crate::http::storefront::cart_cookie;
+use crate::http::storefront::visitor::{may_fill, units};
 use axum::http::HeaderMap;
 
 /// Brings together the cart of a browser in which a customer has just logged in and that of their account.

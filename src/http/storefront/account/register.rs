@@ -1,17 +1,17 @@
 //! Making an account, and a password that was forgotten: both end in somebody's mailbox, and the page
 //! says the same whether or not the address is known.
 
-use super::super::answer::{secret, see_other};
-use super::super::form::{Faults, Field, read};
-use super::super::lists::Asked;
-use super::super::shell::{Head, Shell};
-use super::super::visitor::Visitor;
 use crate::actors::pools::Password;
 use crate::http::api::auth::problem;
 use crate::http::api::dto::auth::{ForgotBody, RegisterBody};
 use crate::http::app::App;
 use crate::http::layers::detached;
 use crate::http::problem::ApiError;
+use crate::http::storefront::answer::{secret, see_other};
+use crate::http::storefront::form::{Faults, Field, read};
+use crate::http::storefront::lists::Asked;
+use crate::http::storefront::shell::{Head, Shell};
+use crate::http::storefront::visitor::Visitor;
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};

@@ -4,9 +4,6 @@
 //! What is shown once (the key of a second factor, recovery codes) stands in the answer to the form itself:
 //! it is in no address, and nobody keeps it.
 
-use super::super::answer::{secret, see_other};
-use super::super::form::{Faults, Field, read};
-use super::super::shell::{Head, Shell};
 use super::login::second_factor;
 use super::{Frame, Own, SECURITY, Tab};
 use crate::actors::accounts::{Caller, SecondFactorState, StaffCaller};
@@ -23,6 +20,10 @@ use crate::http::body::Named;
 use crate::http::client::Client;
 use crate::http::layers::detached;
 use crate::http::problem::ApiError;
+use crate::http::storefront::answer::{secret, see_other};
+use crate::http::storefront::form::{Faults, Field, read};
+use crate::http::storefront::lists;
+use crate::http::storefront::shell::{Head, Shell};
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
@@ -93,7 +94,7 @@ impl Said {
 }
 
 pub async fn show(State(app): State<App>, own: Own, uri: Uri) -> Result<Response, ApiError> {
-    let done = match super::super::lists::Asked::of(uri.query()).get("done") {
+    let done = match lists::Asked::of(uri.query()).get("done") {
         Some("password") => {
             Some("Your password is changed, and you are logged out everywhere else.")
         }
@@ -153,7 +154,7 @@ fn factor(app: &App, caller: &Caller, assets: &str, said: &Said) -> Option<Facto
     };
     let is_off = codes_left.is_none();
     let code = if is_off {
-        Field { is_numeric: true, ..Field::text("code", "Code", "one-time-code") }
+        Field { inputmode: Some("numeric"), ..Field::text("code", "Code", "one-time-code") }
     } else {
         Field::text("recovery", "Code", "one-time-code").hinting("Or one of your recovery codes.")
     };
@@ -162,7 +163,7 @@ fn factor(app: &App, caller: &Caller, assets: &str, said: &Said) -> Option<Facto
         secret: said.secret.clone(),
         is_begun: said.is_begun,
         password: Field::password("factorPassword", "Password").on(assets, &said.faults),
-        code: Field { most: Some(64), ..code }.on(assets, &said.faults),
+        code: Field { most: 64, ..code }.on(assets, &said.faults),
         recovery_codes: said.recovery_codes.clone(),
     })
 }

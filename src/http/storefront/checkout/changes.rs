@@ -1,8 +1,6 @@
 //! What became otherwise between the moment when a shopper looked and the moment when they pressed the
 //! button, in words. Nothing of it happens silently.
 
-use super::super::bought::called;
-use super::super::look::Look;
 use super::typed::Seen;
 use crate::actors::cart::{CartRequest, CartView};
 use crate::actors::reads::Catalog;
@@ -11,6 +9,8 @@ use crate::domain::{Money, Sku};
 use crate::http::api::carts;
 use crate::http::app::App;
 use crate::http::problem::ApiError;
+use crate::http::storefront::bought::called;
+use crate::http::storefront::look::Look;
 
 /// Something that is said: what, and what follows from it.
 pub struct Note {

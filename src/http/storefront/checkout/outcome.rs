@@ -1,10 +1,10 @@
 //! What comes of a try to buy: the API's answer, read as a page needs it.
 
 use super::changes::Short;
-use super::fields::Fault;
 use crate::domain::OrderId;
 use crate::http::idempotency::IdempotencyKey;
 use crate::http::problem::ApiError;
+use crate::http::storefront::form::Faults;
 use axum::body::to_bytes;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -30,7 +30,7 @@ pub enum Outcome {
     Declined,
     /// Not enough is there.
     Short(Vec<Short>),
-    Wrong(Vec<Fault>),
+    Wrong(Faults),
     /// The key was used with something else in the form.
     KeyUsed,
     /// Something is otherwise than it was shown.
@@ -199,7 +199,7 @@ mod tests {
             r#"{"code":"invalid_value","errors":[{"pointer":"/shippingAddress/country","detail":"x"}]}"#,
         );
         let Outcome::Wrong(faults) = wrong else { panic!() };
-        assert_eq!(faults[0].field, "country");
+        assert!(faults.at("country").is_some());
         assert!(matches!(read(r#"{"code":"cart_ordered","detail":"x"}"#), Outcome::Refused(_)));
     }
 }

@@ -1,14 +1,8 @@
 //! The checkout as it is shown: every part follows from what was typed, the cart of this moment and the
 //! shop's tables.
 
-use super::super::bought::{Mini, Row, delivery, percent, tax};
-use super::super::look::Look;
-use super::super::shell::{Head, Shell};
-use super::super::visitor::Visitor;
-use super::super::words;
 use super::changes::Note;
-use super::fields::{Choice, Fault, Field};
-use super::typed::{NEW, Place, Seen, Typed};
+use super::typed::{NEW, Seen, Typed};
 use crate::actors::accounts::CustomerView;
 use crate::actors::cart::CartView;
 use crate::domain::address::{countries, country_name};
@@ -19,6 +13,13 @@ use crate::domain::shipping::ShippingOption;
 use crate::domain::tax::Rate;
 use crate::domain::{Address, Region, Span};
 use crate::http::app::App;
+use crate::http::storefront::bought::{Mini, Row, delivery, percent, tax};
+use crate::http::storefront::form::{Faults, Field};
+use crate::http::storefront::look::Look;
+use crate::http::storefront::place::{Form, Place};
+use crate::http::storefront::shell::{Head, Shell};
+use crate::http::storefront::visitor::Visitor;
+use crate::http::storefront::words;
 use askama::Template;
 
 #[derive(Template)]
@@ -28,16 +29,15 @@ pub struct CheckoutPage {
     head: Head,
     /// The e-mail address of whoever is logged in.
     customer: Option<String>,
-    faults: Vec<Fault>,
-    faults_title: String,
+    faults: Faults,
     notes: Vec<Note>,
     /// Whether the button was pressed, and nothing was bought.
     was_refused: bool,
     key: String,
-    contact: Vec<Field>,
+    email: Field,
     saved: Vec<Pick>,
     address_fault: Option<String>,
-    country: Vec<Field>,
+    country: Field,
     address: Vec<Vec<Field>>,
     bills_elsewhere: bool,
     bill: Vec<Vec<Field>>,
@@ -54,7 +54,7 @@ pub struct CheckoutPage {
     sum: Row,
     shown: String,
     seen: Vec<String>,
-    last: Vec<Field>,
+    note: Field,
     agrees: bool,
     terms_fault: Option<String>,
 }
@@ -82,7 +82,7 @@ pub struct Till<'a> {
 /// What is to be said beside.
 #[derive(Default)]
 pub struct Said {
-    pub faults: Vec<Fault>,
+    pub faults: Faults,
     pub notes: Vec<Note>,
     pub declined: bool,
     pub was_refused: bool,
@@ -130,9 +130,9 @@ impl CheckoutPage {
         let Till { app, visitor, view, customer, typed, quote } = *till;
         let (look, catalog) = (app.look(), app.shop.reads.catalog.load());
         let Said { faults, notes, declined, was_refused } = said;
-        let fault =
-            |field: &str| faults.iter().find(|own| own.field == field).map(|own| own.text.clone());
-        let title = if faults.is_empty() && !declined { "Checkout" } else { "Error: Checkout" };
+        let shell = Shell::new(app, visitor, &catalog);
+        let fault = |field: &str| faults.at(field).map(str::to_owned);
+        let title = if was_refused { "Error: Checkout" } else { "Checkout" };
         let lines = view.cart.lines.iter();
         let minis = lines
             .clone()
@@ -151,29 +151,28 @@ impl CheckoutPage {
             typed.place.clone()
         };
         let total = quote.totals.total;
-        let email = Field {
-            kind: "email",
-            inputmode: Some("email"),
-            longest: 254,
-            hint: Some("Your receipt and the link to your order go there. Nothing else does."),
-            ..Field::new("email", "E-mail", "email")
-        };
-        let note = Field { longest: 500, ..Field::new("note", "A note for us", "").optional() };
+        let email = Field { autocomplete: "email", ..Field::email(&typed.email) };
+        let email =
+            email.hinting("Your receipt and the link to your order go there. Nothing else does.");
+        let note = Field { most: 500, ..Field::text("note", "A note for us", "").optional() };
+        // Where the tax depends on the part of the country, the sum does.
+        let taxes = &app.shop.env.settings.rules.tax.rates;
+        let follows_region =
+            taxes.iter().any(|rate| rate.country == shown_place.country && rate.region.is_some());
+        let form = Form { faults: &faults, assets: &shell.assets, follows_region };
         CheckoutPage {
-            shell: Shell::new(app, visitor, &catalog),
             head: Head::unlisted(title),
             customer: customer.map(|own| own.profile.email.clone()),
-            faults_title: words::things_wrong(faults.len()),
             notes,
             was_refused,
             key,
-            contact: vec![email.filled(&typed.email, &faults)],
+            email: email.on(&shell.assets, &faults),
             saved: saved(typed, customer),
             address_fault: fault("address"),
-            country: vec![country(app, &view.cart, &shown_place, &faults)],
-            address: address(app, &shown_place, &faults),
+            country: shown_place.country_field(&served(app, &view.cart), form),
+            address: shown_place.fields(form),
             bills_elsewhere: typed.bills_elsewhere,
-            bill: bill(&shown_place.country, &typed.bill, &faults),
+            bill: bill(&shown_place.country, &typed.bill, form),
             ways: ways(app, quote, &look),
             no_way,
             takes_play_money: app.shop.env.providers.get("test").is_some(),
@@ -187,9 +186,10 @@ impl CheckoutPage {
             sum: Row::new("Total", look.price(total)),
             shown: total.to_decimal(),
             seen: seen.collect(),
-            last: vec![note.filled(&typed.note, &faults)],
+            note: note.holding(&typed.note).on(&shell.assets, &faults),
             agrees: typed.agrees,
             terms_fault: fault("terms"),
+            shell,
             faults,
         }
     }
@@ -237,93 +237,28 @@ fn saved(typed: &Typed, customer: Option<&CustomerView>) -> Vec<Pick> {
     book.entries().iter().map(pick).chain([another]).collect()
 }
 
-fn country(app: &App, cart: &Cart, place: &Place, faults: &[Fault]) -> Field {
-    let choice = |code: &'static str| Choice {
-        value: code.to_owned(),
-        text: country_name(code).to_owned(),
-        is_chosen: code == place.country,
-    };
-    let choices = served(app, cart).into_iter().map(choice).collect();
-    let field = Field::new("country", "Country", "country");
-    Field { choices, refreshes: true, ..field.filled(&place.country, faults) }
-}
-
-/// The fields that an address has in its country; those that stand side by side are together.
-fn address(app: &App, place: &Place, faults: &[Fault]) -> Vec<Vec<Field>> {
-    let form = AddressForm::of(&place.country);
-    let taxes = &app.shop.env.settings.rules.tax.rates;
-    let text = |id, label, autocomplete, value: &str| {
-        Field::new(id, label, autocomplete).filled(value, faults)
-    };
-    let line2 = Field::new("line2", "Apartment, suite, floor", "address-line2");
-    let city = Field { longest: 120, ..text("city", form.city, "address-level2", &place.city) };
-    let region = form.region.map(|own| {
-        let mut field = text("region", own.label, "address-level1", &place.region);
-        field.longest = 120;
-        if !own.is_required {
-            field = field.optional();
-        }
-        // Where the tax depends on it, the sum does.
-        field.refreshes =
-            taxes.iter().any(|rate| rate.country == place.country && rate.region.is_some());
-        if !own.choices.is_empty() {
-            let none = ("", "Choose…");
-            let choice = |(code, name): &(&str, &str)| Choice {
-                value: (*code).to_owned(),
-                text: (*name).to_owned(),
-                is_chosen: *code == place.region,
-            };
-            field.choices = std::iter::once(&none).chain(own.choices).map(choice).collect();
-        }
-        field
-    });
-    let code = form.postal_code.map(|own| {
-        let field = text("postalCode", own.label, "postal-code", &place.postal_code);
-        let field = if own.is_required { field } else { field.optional() };
-        Field { longest: 20, inputmode: own.is_digits().then_some("numeric"), ..field }
-    });
-    let side_by_side = if form.is_code_first {
-        code.into_iter().chain([city]).chain(region).collect()
-    } else {
-        [city].into_iter().chain(region).chain(code).collect()
-    };
-    let phone = Field {
-        kind: "tel",
-        longest: 40,
-        hint: Some("Only for the courier, should they stand before a closed door."),
-        ..Field::new("phone", "Telephone", "tel").optional()
-    };
-    vec![
-        vec![text("name", "Full name", "name", &place.name)],
-        vec![text("line1", form.line1, "address-line1", &place.line1)],
-        vec![line2.optional().filled(&place.line2, faults)],
-        side_by_side,
-        vec![phone.filled(&place.phone, faults)],
-    ]
-}
-
 /// Where the bill goes, in the same country.
-fn bill(country: &str, bill: &Place, faults: &[Fault]) -> Vec<Vec<Field>> {
-    let form = AddressForm::of(country);
+fn bill(country: &str, bill: &Place, form: Form<'_>) -> Vec<Vec<Field>> {
+    let own = AddressForm::of(country);
     // Not required by the browser: it cannot know whether they are asked for.
     let text = |id, label, autocomplete, value: &str| Field {
         is_required: false,
-        ..Field::new(id, label, autocomplete).filled(value, faults)
+        ..Field::text(id, label, autocomplete).holding(value).on(form.assets, form.faults)
     };
     let city =
-        Field { longest: 120, ..text("billCity", form.city, "billing address-level2", &bill.city) };
-    let code = form.postal_code.map(|own| Field {
-        longest: 20,
-        ..text("billPostalCode", own.label, "billing postal-code", &bill.postal_code)
+        Field { most: 120, ..text("billCity", own.city, "billing address-level2", &bill.city) };
+    let code = own.postal_code.map(|code| Field {
+        most: 20,
+        ..text("billPostalCode", code.label, "billing postal-code", &bill.postal_code)
     });
-    let last = if form.is_code_first {
+    let last = if own.is_code_first {
         code.into_iter().chain([city]).collect()
     } else {
         [city].into_iter().chain(code).collect()
     };
     vec![
         vec![text("billName", "Name on the bill", "billing name", &bill.name)],
-        vec![text("billLine1", form.line1, "billing address-line1", &bill.line1)],
+        vec![text("billLine1", own.line1, "billing address-line1", &bill.line1)],
         last,
     ]
 }

@@ -1,12 +1,13 @@
-// Another country or delivery brings its own fields and sums; an order is sent once.
+// Another country or delivery brings its own fields and sums; a form is sent once.
 import { say, send } from "./fragment.js";
 
-const form = document.querySelector("[data-checkout]");
+const form = document.querySelector("[data-parts]");
 
+const busy = (is) => form.querySelector("#summary")?.setAttribute("aria-busy", is);
 let turn = 0;
 async function refresh(target) {
   const mine = ++turn;
-  form.querySelector("#summary").ariaBusy = "true";
+  busy("true");
   try {
     // As if by the button for those without scripts: nothing is bought, what was typed comes back.
     const { page } = await send(form, form.querySelector("button[name=refresh]"));
@@ -20,11 +21,11 @@ async function refresh(target) {
     }
     const held = id ? document.getElementById(id) : value && form.querySelector(`[value="${CSS.escape(value)}"]`);
     held?.focus();
-    say(form.querySelector("#summary .sum").textContent);
+    say(form.querySelector(".sum")?.textContent);
   } catch {
     for (const spare of form.querySelectorAll("[data-nojs]")) spare.dataset.shown = "";
   } finally {
-    form.querySelector("#summary").ariaBusy = "false";
+    busy("false");
   }
 }
 form.addEventListener("change", ({ target }) => target.matches("[data-refresh]") && refresh(target));
