@@ -83,8 +83,15 @@ struct Shared {
 type AccountOf = Box<dyn Fn(&HeaderMap) -> Option<u64> + Send + Sync>;
 
 /// What people are shown in place of a problem: a page. Of a request it is given the problem, the
-/// cookies and the id.
-type Tell = Box<dyn Fn(&Problem, &HeaderMap, &str) -> Option<Response> + Send + Sync>;
+/// browser and the id.
+type Tell = Box<dyn Fn(&Problem, &Browser, &str) -> Option<Response> + Send + Sync>;
+
+/// Whoever asks as browsers do when they are to show a page.
+pub struct Browser {
+    pub cookies: HeaderMap,
+    /// Whether it sent a form: then there is no page at the address that it asked.
+    pub sent_form: bool,
+}
 
 /// What the connection knows of a request that came over it.
 pub struct Arrival {
@@ -150,8 +157,8 @@ struct End {
     over_tls: bool,
     is_last: bool,
     under_way: Option<UnderWay>,
-    /// The cookies of a browser that would be shown a page.
-    browser: Option<HeaderMap>,
+    /// Whether a person would be shown a page.
+    browser: Option<Browser>,
 }
 
 impl Front {
@@ -215,7 +222,7 @@ impl Front {
     /// Shows people a page where something went wrong. To be called before the front is shared.
     pub fn telling(
         mut self,
-        tell: impl Fn(&Problem, &HeaderMap, &str) -> Option<Response> + Send + Sync + 'static,
+        tell: impl Fn(&Problem, &Browser, &str) -> Option<Response> + Send + Sync + 'static,
     ) -> Front {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.tell = Some(Box::new(tell));
@@ -450,8 +457,8 @@ fn note(end: &End, status: u16, took: Duration) {
 fn finished(mut response: Response, end: End, shared: &Shared) -> Response {
     let problem = response.extensions_mut().remove::<Problem>();
     let page = problem.as_ref().and_then(|problem| {
-        let (tell, asked) = (shared.tell.as_ref()?, end.browser.as_ref()?);
-        tell(problem, asked, end.id.to_str().unwrap_or_default())
+        let (tell, browser) = (shared.tell.as_ref()?, end.browser.as_ref()?);
+        tell(problem, browser, end.id.to_str().unwrap_or_default())
     });
     if let Some(page) = page {
         let (head, body) = page.into_parts();
@@ -515,14 +522,14 @@ impl HttpBody for Held {
     }
 }
 
-/// The cookies of whoever asks as browsers do when they are to show a page. The API answers in its own
-/// words, whoever asks.
-fn browser(method: &Method, path: &str, headers: &HeaderMap) -> Option<HeaderMap> {
+/// A browser that is to show a page. The API answers in its own words, whoever asks.
+fn browser(method: &Method, path: &str, headers: &HeaderMap) -> Option<Browser> {
     let is_of_api = path.starts_with("/v1/");
     let mut lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
     let is_browser =
         !is_of_api && method != Method::HEAD && lines.any(|line| line.contains("text/html"));
-    is_browser.then(|| headers.get_all(COOKIE).iter().map(|line| (COOKIE, line.clone())).collect())
+    let cookies = || headers.get_all(COOKIE).iter().map(|line| (COOKIE, line.clone())).collect();
+    is_browser.then(|| Browser { cookies: cookies(), sent_form: *method == Method::POST })
 }
 
 fn is_text(headers: &HeaderMap) -> bool {

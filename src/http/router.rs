@@ -55,7 +55,7 @@ pub fn front(app: App, settings: DoorSettings) -> Result<Front, RouterError> {
     let routes = routes.route_layer(gate).with_state(app);
     let front = Front::new(with_fallbacks(routes), settings, rand::random(), telemetry);
     let front = front.not_counting(calls).keeping(answers);
-    let front = front.telling(move |problem, asked, id| faults::page(&telling, problem, asked, id));
+    let front = front.telling(move |problem, asker, id| faults::page(&telling, problem, asker, id));
     Ok(front.counting_by(move |headers| access::account(&known, headers)))
 }
 

@@ -61,7 +61,14 @@ async fn a_customer_finds_what_they_bought_and_nothing_else() {
     let page = visitor.open(&path).await.expect(200);
     assert_eq!(page.header("cache-control"), "no-store");
     let html = page.text();
-    for part in ["Order 1001", "The MUG", "12 Market Street", "United States", "Delivery, ", "taken in full"] {
+    for part in [
+        "Order 1001",
+        "The MUG",
+        "12 Market Street",
+        "United States",
+        "Delivery, ",
+        "taken in full",
+    ] {
         assert!(html.contains(part), "{part}: {html}");
     }
     // Somebody else's is not there, as one that never was.

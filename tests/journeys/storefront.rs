@@ -1,5 +1,6 @@
 //! The pages of the shop, as a browser without any script sees them.
 
+use crate::faults::CommitFault;
 use crate::goods::{fill, reprice, shelve};
 use crate::testshop::{Answer, TestShop};
 use crate::visitor::Visitor;
@@ -140,6 +141,21 @@ async fn people_are_told_in_pages_what_programs_are_told_in_problems() {
     let path = format!("/v1/products/{}", mug["productId"].as_str().unwrap());
     shop.put(&path).staff().json(draft).send().await.expect(200);
     Visitor::new(&shop).open("/p/mug").await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_that_cannot_write_says_so_and_goes_on_when_it_can() {
+    let shop = open().await;
+    let mut visitor = Visitor::new(&shop);
+    shop.faults.fail_commits([CommitFault::Lost]);
+    let answer = visitor.send("/cart/lines", &[("sku", "MUG")]).await.expect(503);
+    assert!(!answer.header("retry-after").is_empty());
+    let page = answer.text();
+    assert!(page.contains("We cannot write anything down"), "{page}");
+    // There is no page at the address of a form.
+    assert!(page.contains("press the button once more") && !page.contains("href=\"\""), "{page}");
+    let added = visitor.follow("/cart/lines", &[("sku", "MUG")]).await.text();
+    assert!(added.contains("1 × The MUG"), "{added}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 // A real shop of its own for each run: `mercat demo` at a free port, and what its staff can do through
 // the JSON API.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -11,11 +11,13 @@ export const ROOT = resolve(import.meta.dirname, "../..");
 
 /// Starts a shop: the binary that `MERCAT_BIN` names, or what `cargo run` builds. It grants as much as
 /// anybody asks for, unless it `counts`: the many visits of one run come from one address.
-export async function startShop({ program = process.env.MERCAT_BIN, counts = false } = {}) {
+export async function startShop({ program = process.env.MERCAT_BIN, counts = false, log = "warn" } = {}) {
   const [command, before] = program ? [resolve(program), []] : ["cargo", ["run", "--quiet", "--"]];
-  const shop = spawn(command, [...before, "demo", "--listen", "127.0.0.1:0"], {
+  // Of a file that may not grow it is told by an error, not by a signal that ends it (`fill`).
+  const start = ["-c", 'trap "" XFSZ; exec "$0" "$@"', command, ...before, "demo", "--listen", "127.0.0.1:0"];
+  const shop = spawn("sh", start, {
     cwd: ROOT,
-    env: { ...process.env, MERCAT_RATE_LIMITS: counts ? "on" : "off", MERCAT_LOG: "warn" },
+    env: { ...process.env, MERCAT_RATE_LIMITS: counts ? "on" : "off", MERCAT_LOG: log },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const gone = once(shop, "exit");
@@ -30,7 +32,7 @@ export async function startShop({ program = process.env.MERCAT_BIN, counts = fal
   const [, email, password] = find(/^ *admin +(\S+) +(\S+)$/m);
   const [, ...staff] = find(/^ *staff +(\S+) +(\S+)$/m);
   const [, mails] = find(/^ *Mails +(\S+)$/m);
-  return new Shop(origin, mails, staff, await login(origin, email, password));
+  return new Shop(origin, mails, staff, shop.pid, await login(origin, email, password));
 }
 
 async function firstLines(shop, gone) {
@@ -65,8 +67,13 @@ async function send(url, method, body, token) {
 }
 
 class Shop {
-  constructor(origin, mails, staff, token) {
-    Object.assign(this, { origin, mails, staff, token, customers: 0 });
+  constructor(origin, mails, staff, pid, token) {
+    Object.assign(this, { origin, mails, staff, pid, token, customers: 0 });
+  }
+
+  /// Nothing can be written any more, as if the disk was full.
+  fill() {
+    execFileSync("prlimit", ["--pid", String(this.pid), "--fsize=0:"]);
   }
 
   /// Asks the JSON API as the administrator.

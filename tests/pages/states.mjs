@@ -10,6 +10,10 @@ import { startShop } from "./shop.mjs";
 let strict;
 const strictShop = () => (strict ??= startShop({ counts: true }));
 
+let full;
+// Its log would be full of the disk.
+const fullShop = () => (full ??= startShop({ log: "off" }).then((shop) => (shop.fill(), shop)));
+
 const ADD = "form[action='/cart/lines']";
 
 const product = (name, handle, more) => ({
@@ -366,6 +370,19 @@ const faults = [
       await visit.buy("glass-carafe");
       await visit.go("/cart");
       await visit.send("form[action$=remove]", { csrf: "made up" });
+    },
+  },
+  {
+    name: "closed",
+    status: 503,
+    bare: true,
+    come: async (visit) => {
+      const shop = await fullShop();
+      const headers = { accept: "text/html", "accept-encoding": "identity", origin: shop.origin };
+      const body = new URLSearchParams({ sku: await shop.sku("glass-carafe"), quantity: "1" });
+      const answer = await fetch(`${shop.origin}/cart/lines`, { method: "POST", headers, body });
+      if (answer.status !== 503) throw new Error(`a full disk is answered ${answer.status}`);
+      await visit.show("/cart", { status: 503, headers: Object.fromEntries(answer.headers), body: await answer.text() });
     },
   },
   {

@@ -9,6 +9,7 @@ use super::home::{Entry, index};
 use super::shell::{Head, Shell};
 use super::visitor::Visitor;
 use crate::http::app::App;
+use crate::http::layers::Browser;
 use crate::http::problem::Problem;
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode};
@@ -34,13 +35,15 @@ struct Fault<'a> {
     id: Option<&'a str>,
     /// Whether another try is worth it, after so many seconds.
     again: Option<u32>,
+    /// Then another try is to press its button again.
+    sent_form: bool,
 }
 
 /// How long somebody is asked to wait who was turned away at a full house.
 const BUSY_SECONDS: u32 = 5;
 
-/// The page for a problem, for whoever shows these cookies.
-pub fn page(app: &App, problem: &Problem, asked: &HeaderMap, id: &str) -> Option<Response> {
+/// The page for a problem.
+pub fn page(app: &App, problem: &Problem, browser: &Browser, id: &str) -> Option<Response> {
     let look = app.look();
     let own = |title, heading, text, id, again| Fault {
         shop: &look.shop().name,
@@ -50,12 +53,17 @@ pub fn page(app: &App, problem: &Problem, asked: &HeaderMap, id: &str) -> Option
         text,
         id,
         again,
+        sent_form: browser.sent_form,
     };
     let busy = "Very many people are at the door. Nobody loses their cart or their place at the till: just try again in a few seconds.";
+    let closed = "We cannot write anything down at this moment, so we take nothing in. Your cart is as it was, and nothing was bought that you have not had a receipt for.";
     let quick = "We had more requests from you in this minute than a person could make. Take a breath, and try again in half a minute.";
     let broken = "It has been written down, and somebody will look at it. Your cart is safe, and nothing was bought that you have not had a receipt for.";
     let mut response = match problem.status() {
-        StatusCode::NOT_FOUND => return missing(app, asked),
+        StatusCode::NOT_FOUND => return missing(app, &browser.cookies),
+        StatusCode::SERVICE_UNAVAILABLE if problem.code() != "overloaded" => {
+            bare(&own("One moment", "One moment, please", closed, None, Some(BUSY_SECONDS)))
+        }
         StatusCode::SERVICE_UNAVAILABLE => {
             bare(&own("One moment", "One moment, please", busy, None, Some(BUSY_SECONDS)))
         }
@@ -74,7 +82,7 @@ pub fn page(app: &App, problem: &Problem, asked: &HeaderMap, id: &str) -> Option
     }?;
     if problem.code() == "csrf" {
         // With a cookie, the page that is loaded again has a token.
-        let mut visitor = Visitor::of(app, asked);
+        let mut visitor = Visitor::of(app, &browser.cookies);
         visitor.give_cookie();
         visitor.mark(app, response.headers_mut());
     }
