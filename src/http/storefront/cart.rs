@@ -4,6 +4,9 @@
 //! left, nothing left. What it cost then is in the cart's history, so it is said until the line is put
 //! in anew, however often the page is opened.
 
+mod items;
+
+use self::items::{Item, Note, Remark, items};
 use super::account;
 use super::addresses;
 use super::answer::{private, see_other, told};
@@ -14,9 +17,8 @@ use super::product::{ProductPage, Said};
 use super::shell::{Head, Shell};
 use super::visitor::Visitor;
 use super::words;
-use crate::actors::cart::{CartRequest, CartView};
-use crate::domain::cart::{Cart, CartEvent, CartStatus};
-use crate::domain::event::Fact;
+use crate::actors::cart::CartRequest;
+use crate::domain::cart::{Cart, CartStatus};
 use crate::domain::formats::Formats;
 use crate::domain::pricing::PriceRules;
 use crate::domain::tax::Prices;
@@ -31,16 +33,12 @@ use axum::extract::{Form, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
-use std::collections::HashMap;
 
 /// What the scripts of a page send to be given a part of it.
 const FRAGMENT: &str = "x-fragment";
 
 /// The most units that the forms offer; a shop that sells thousands at once does so by the API.
 const MOST: u32 = 999;
-
-/// How much of a cart's history is looked at.
-const HISTORY: usize = 500;
 
 #[derive(Template)]
 #[template(path = "storefront/cart.html")]
@@ -74,46 +72,6 @@ struct Added {
 #[template(source = r#"<p data-fragment="fault">{{ text }}</p>"#, ext = "html")]
 struct Fault<'a> {
     text: &'a str,
-}
-
-struct Item {
-    path: String,
-    name: String,
-    title: String,
-    href: Option<String>,
-    picture: Option<Picture>,
-    quantity: u32,
-    each: Option<String>,
-    total: String,
-    notes: Vec<Note>,
-    is_gone: bool,
-}
-
-/// What is said of a line.
-enum Note {
-    /// It was less or more when it was put there.
-    Price {
-        way: &'static str,
-        was: String,
-        now: String,
-    },
-    Short {
-        left: i64,
-    },
-    /// More were asked for than there are.
-    Fewer {
-        asked: u32,
-        left: u32,
-    },
-    SoldOut,
-    NotForSale,
-    Fault(String),
-}
-
-/// What is to be said of one line.
-struct Remark {
-    sku: Sku,
-    note: Note,
 }
 
 pub async fn show(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
@@ -335,14 +293,10 @@ async fn cart_page(
             Err(error) => return Err(error),
         },
     };
-    let before = match &view {
-        Some(view) => prices_when_put(app, view.id)?,
-        None => HashMap::new(),
-    };
     visitor.units = view.as_ref().map_or(0, |view| units(&view.cart));
     let look = app.look();
     let is_refused = matches!(&remark, Some(Remark { note: Note::Fault(_), .. }));
-    let items = view.as_ref().map(|view| items(app, view, &before, remark)).transpose()?;
+    let items = view.as_ref().map(|view| items(app, view, remark)).transpose()?;
     let items = items.unwrap_or_default();
     let rules = &app.shop.env.settings.rules;
     let currency = view.as_ref().map_or(app.shop.env.settings.currency, |view| view.cart.currency);
@@ -388,78 +342,4 @@ fn delivery(rules: &PriceRules, formats: &Formats, goods: Money) -> Option<Strin
     let cheapest = options.first()?;
     let price = words::option_price(cheapest, formats);
     Some(if cheapest.price.is_zero() { price } else { format!("from {price}") })
-}
-
-/// What each line's variant cost when it was last put into the cart.
-fn prices_when_put(app: &App, cart: CartId) -> Result<HashMap<Sku, Money>, ApiError> {
-    let history = app.shop.reads.cart_history(cart, HISTORY);
-    let history = history.map_err(|error| ApiError::fault(&error))?;
-    let mut prices = HashMap::new();
-    for event in history {
-        if let Fact::Cart(_, CartEvent::ItemAdded { offer, .. }) = event.fact {
-            prices.entry(offer.sku).or_insert(offer.unit_price);
-        }
-    }
-    Ok(prices)
-}
-
-/// The lines, each with what it comes to.
-fn items(
-    app: &App,
-    view: &CartView,
-    before: &HashMap<Sku, Money>,
-    mut remark: Option<Remark>,
-) -> Result<Vec<(Item, Money)>, ApiError> {
-    let (look, catalog) = (app.look(), app.shop.reads.catalog.load());
-    let mut items = Vec::with_capacity(view.cart.lines.len());
-    for line in &view.cart.lines {
-        let listed = catalog.variant(&line.sku).map(|(listed, _)| listed);
-        let listed = listed.filter(|listed| listed.is_public());
-        let product = listed.map(|listed| listed.product());
-        let level = app.shop.reads.levels.get(&line.sku);
-        let left = level.available().max(0);
-        let is_gone = product.is_none() || (left == 0 && !level.backorder);
-        let mut notes = Vec::new();
-        if product.is_none() {
-            notes.push(Note::NotForSale);
-        } else if is_gone {
-            notes.push(Note::SoldOut);
-        } else if !level.backorder && i64::from(line.quantity) > left {
-            notes.push(Note::Short { left });
-        }
-        let was = before.get(&line.sku).filter(|was| **was != line.unit_price);
-        if let Some(was) = was.filter(|_| !is_gone) {
-            let way = if was.minor() > line.unit_price.minor() { "down" } else { "up" };
-            let (was, now) = (look.price(*was), look.price(line.unit_price));
-            notes.push(Note::Price { way, was, now });
-        }
-        match remark.take_if(|remark| remark.sku == line.sku).map(|remark| remark.note) {
-            // Said only where it is so: an address can be written by anybody.
-            Some(Note::Fewer { asked, .. })
-                if i64::from(line.quantity) == left && asked > line.quantity =>
-            {
-                notes.push(Note::Fewer { asked, left: line.quantity });
-            }
-            Some(Note::Fault(text)) => notes.push(Note::Fault(text)),
-            _ => {}
-        }
-        let total = line.unit_price.times(line.quantity)?;
-        let several = product.as_ref().is_some_and(|own| own.content.variants.len() > 1);
-        let path = product.as_ref().map(|own| addresses::product(&own.content.handle));
-        let item = Item {
-            path: addresses::encoded(line.sku.as_str()),
-            name: line.name.to_string(),
-            title: if several { line.title.to_string() } else { String::new() },
-            href: path.map(|path| address(&path, [("variant", line.sku.as_str())])),
-            picture: product.as_ref().and_then(Picture::first_of),
-            quantity: line.quantity,
-            each: (line.quantity > 1 && !is_gone)
-                .then(|| format!("{} each", look.price(line.unit_price))),
-            total: look.price(total),
-            notes,
-            is_gone,
-        };
-        items.push((item, total));
-    }
-    Ok(items)
 }
