@@ -205,9 +205,9 @@ async fn an_account_is_made_and_proven_and_nobody_learns_who_has_one() {
     assert!(!made.header("location").contains("ada"));
     let sent = visitor.open(made.header("location")).await.expect(200).text();
     assert!(sent.contains("Look in your mail") && !sent.contains(ADA), "{sent}");
-    assert_eq!(mailbox(&shop, ADA).count(MailKind::AlreadyRegistered), 1);
+    assert_eq!(mailbox(&shop, ADA).await.count(MailKind::AlreadyRegistered), 1);
 
-    let token = mailbox(&shop, ADA).token(MailKind::Verification);
+    let token = mailbox(&shop, ADA).await.token(MailKind::Verification);
     let link = format!("/account/confirm?token={token}");
     let page = shop.get(&link).send().await.expect(200);
     assert_eq!(page.header("referrer-policy"), "no-referrer");
@@ -239,9 +239,9 @@ async fn a_forgotten_password_is_chosen_anew_by_a_link_and_nobody_learns_who_has
     assert_eq!(known.header("location"), unknown.header("location"));
     let sent = visitor.open(known.header("location")).await.expect(200).text();
     assert!(sent.contains("If the address is known to us"), "{sent}");
-    assert_eq!(mailbox(&shop, "eve@example.com").total(), 0);
+    assert_eq!(mailbox(&shop, "eve@example.com").await.total(), 0);
 
-    let token = mailbox(&shop, ADA).token(MailKind::PasswordReset);
+    let token = mailbox(&shop, ADA).await.token(MailKind::PasswordReset);
     let link = format!("/account/new-password?token={token}");
     is_refused(follow(&shop, &link, "password1").await, "password", "Choose a new password");
     let other = "marble & lantern + quarry";

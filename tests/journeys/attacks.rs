@@ -473,7 +473,7 @@ async fn a_link_that_is_good_for_once_is_used_once_by_many_at_once() {
     // An address is registered by many at once: one account, and one address to prove.
     let registered = join_all((0..8).map(|_| register(&shop, ADA))).await;
     assert_eq!(good(&registered), 8);
-    let mails = mailbox(&shop, ADA);
+    let mails = mailbox(&shop, ADA).await;
     assert_eq!(mails.count(MailKind::Verification), 1);
     let token = mails.token(MailKind::Verification);
     let proven = join_all((0..MANY).map(|_| verify(&shop, &token))).await;
@@ -508,7 +508,7 @@ async fn a_link_that_is_good_for_once_is_used_once_by_many_at_once() {
     unverified(&shop, EVE).await;
     let forgot = json!({ "email": EVE });
     shop.post("/v1/auth/password/forgot").json(forgot).send().await.expect(202);
-    let token = mailbox(&shop, EVE).token(MailKind::PasswordReset);
+    let token = mailbox(&shop, EVE).await.token(MailKind::PasswordReset);
     let words: Vec<String> = (0..8).map(|i| format!("marble lantern quarry {i}")).collect();
     let reset = words.iter().map(|word| {
         let body = json!({ "token": token, "password": word });
@@ -534,7 +534,7 @@ async fn what_guests_bought_is_claimed_once_and_by_nobody_else() {
     let (ada, eve) =
         (unverified(&shop, "ada@example.com").await, unverified(&shop, "eve@example.com").await);
     for email in ["ada@example.com", "eve@example.com"] {
-        verify(&shop, &mailbox(&shop, email).token(MailKind::Verification)).await.expect(204);
+        verify(&shop, &mailbox(&shop, email).await.token(MailKind::Verification)).await.expect(204);
     }
     let claims =
         (0..MANY).map(|i| shop.post("/v1/users/me/claims").bearer([&ada, &eve][i % 2]).send());

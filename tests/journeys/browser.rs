@@ -413,7 +413,7 @@ async fn another_password_ends_all_other_sessions() {
     // A mailed link says that the password was lost: then every session ends.
     let forgot = shop.post("/v1/auth/password/forgot").json(json!({ "email": email }));
     forgot.send().await.expect(202);
-    let token = mailbox(&shop, email).token(MailKind::PasswordReset);
+    let token = mailbox(&shop, email).await.token(MailKind::PasswordReset);
     let reset = json!({ "token": token, "password": PASSWORD });
     shop.post("/v1/auth/password/reset").json(reset).send().await.expect(204);
     own.is_out().await;

@@ -63,7 +63,7 @@ async fn customers_see_their_logins_and_no_mail_among_them() {
     let first = unverified(&shop, email).await;
     let forgot = shop.post("/v1/auth/password/forgot").json(json!({ "email": email }));
     forgot.send().await.expect(202);
-    assert_eq!(mailbox(&shop, email).count(MailKind::PasswordReset), 1);
+    assert_eq!(mailbox(&shop, email).await.count(MailKind::PasswordReset), 1);
     let listed = sessions(&shop, &first).await;
     assert_eq!(listed.len(), 1);
     assert_eq!((text(&listed[0], "address"), &listed[0]["current"]), ("127.0.0.1", &json!(true)));

@@ -128,7 +128,7 @@ async fn whoever_proves_an_address_owns_what_guests_bought_under_it() {
     claim(&shop, &ada).await.problem(409, "email_unverified");
     let one = format!("/v1/orders/{first}");
     shop.get(&one).bearer(&ada).send().await.problem(404, "not_found");
-    verify(&shop, &mailbox(&shop, ADA).token(MailKind::Verification)).await.expect(204);
+    verify(&shop, &mailbox(&shop, ADA).await.token(MailKind::Verification)).await.expect(204);
     let mut own = listed(&shop, &ada).await;
     own.sort();
     let mut expected = vec![first, second];

@@ -29,7 +29,7 @@ pub async fn unverified(shop: &TestShop, email: &str) -> String {
 /// As [`unverified`], with a verified address.
 pub async fn customer(shop: &TestShop, email: &str) -> String {
     let access = unverified(shop, email).await;
-    let token = mailbox(shop, email).token(MailKind::Verification);
+    let token = mailbox(shop, email).await.token(MailKind::Verification);
     verify(shop, &token).await.expect(204);
     access
 }
@@ -45,19 +45,17 @@ pub async fn me(shop: &TestShop, access: &str) -> Value {
 /// All mails to one address that are good for something, oldest first, with their tokens.
 pub struct Mailbox(Vec<(MailKind, Option<String>)>);
 
-pub fn mailbox(shop: &TestShop, email: &str) -> Mailbox {
-    let (mut mails, shop) = (Vec::new(), &shop.shop);
-    let snapshot = shop.reads.snapshot().unwrap();
-    snapshot
-        .load_all(Table::Mails, |key, _, mail: Mail| {
-            let id = MailId::from_bytes(key.try_into().unwrap());
-            let letter = shop.accounts.letter(id, &mail).unwrap();
-            if let Some(letter) = letter.filter(|letter| letter.address == email) {
-                let token = letter.token.map(|own| own.expose().to_owned());
-                mails.push((mail.wanted_at, mail.kind, token));
-            }
-        })
-        .unwrap();
+pub async fn mailbox(shop: &TestShop, email: &str) -> Mailbox {
+    let (mut all, mut mails, shop) = (Vec::new(), Vec::new(), &shop.shop);
+    let found = |key: &[u8], _, mail: Mail| all.push((key.try_into().unwrap(), mail));
+    shop.reads.snapshot().unwrap().load_all(Table::Mails, found).unwrap();
+    for (id, mail) in all {
+        let letter = shop.accounts.letter(MailId::from_bytes(id), &mail).await.unwrap();
+        if let Some(letter) = letter.filter(|letter| letter.address == email) {
+            let token = letter.token.map(|own| own.expose().to_owned());
+            mails.push((mail.wanted_at, mail.kind, token));
+        }
+    }
     mails.sort_by_key(|(at, ..)| *at);
     Mailbox(mails.into_iter().map(|(_, kind, token)| (kind, token)).collect())
 }

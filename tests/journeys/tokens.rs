@@ -217,7 +217,7 @@ async fn a_token_that_has_ended_is_none() {
     // By a password that was set anew by mail: all of them.
     let forgot = shop.post("/v1/auth/password/forgot").json(json!({ "email": email }));
     forgot.send().await.expect(202);
-    let token = people::mailbox(&shop, email).token(MailKind::PasswordReset);
+    let token = people::mailbox(&shop, email).await.token(MailKind::PasswordReset);
     let reset = json!({ "token": token, "password": people::PASSWORD });
     shop.post("/v1/auth/password/reset").json(reset).send().await.expect(204);
     is_refused(&shop, &own).await;

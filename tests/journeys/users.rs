@@ -31,7 +31,7 @@ async fn a_customer_registers_proves_the_address_and_is_there_after_a_restart() 
     let seen = me(&shop, &access).await;
     assert_eq!((&seen["email"], &seen["emailVerified"]), (&json!(ADA), &json!(false)));
     assert_eq!((&seen["role"], &seen["name"]), (&json!("customer"), &json!("Ada Lovelace")));
-    let token = mailbox(&shop, ADA).token(MailKind::Verification);
+    let token = mailbox(&shop, ADA).await.token(MailKind::Verification);
     // The mailbox alone is not enough: its owner may not be who opened the account.
     let body = json!({ "token": token, "password": OTHER });
     let stranger = shop.post("/v1/auth/verify").json(body).send().await;
@@ -60,7 +60,7 @@ async fn whoever_registers_hears_the_same_whether_the_address_is_known_or_not() 
     let names = |answer: &Answer| answer.headers.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&first), names(&again));
     // The owner of the address is told, and the account stays as it was.
-    let mails = mailbox(&shop, ADA);
+    let mails = mailbox(&shop, ADA).await;
     assert_eq!((mails.total(), mails.count(MailKind::AlreadyRegistered)), (2, 1));
     login(&shop, ADA, PASSWORD).await.expect(200);
     // The same for a member of staff.
@@ -91,7 +91,7 @@ async fn a_forgotten_password_is_replaced_once_and_ends_every_login() {
     let shop = TestShop::open().await;
     let access = unverified(&shop, ADA).await;
     forgot(&shop, ADA).await.expect(202);
-    let token = mailbox(&shop, ADA).token(MailKind::PasswordReset);
+    let token = mailbox(&shop, ADA).await.token(MailKind::PasswordReset);
     assert_eq!(reset(&shop, &token, "12345678").await.faults(422), ["/password"]);
     reset(&shop, &token, OTHER).await.expect(204);
     reset(&shop, &token, PASSWORD).await.problem(401, "invalid_token");
@@ -100,18 +100,18 @@ async fn a_forgotten_password_is_replaced_once_and_ends_every_login() {
     let tokens = login(&shop, ADA, OTHER).await.expect(200).json();
     // The mail was read, so the address is proven.
     assert_eq!(me(&shop, text(&tokens, "accessToken")).await["emailVerified"], true);
-    assert_eq!(mailbox(&shop, ADA).count(MailKind::PasswordChanged), 1);
+    assert_eq!(mailbox(&shop, ADA).await.count(MailKind::PasswordChanged), 1);
 
     // Short lived, and no more than a few at a time.
     forgot(&shop, ADA).await.expect(202);
-    let late = mailbox(&shop, ADA).token(MailKind::PasswordReset);
+    let late = mailbox(&shop, ADA).await.token(MailKind::PasswordReset);
     shop.pass(Span::hours(1));
     reset(&shop, &late, PASSWORD).await.problem(401, "invalid_token");
-    let before = mailbox(&shop, ADA).count(MailKind::PasswordReset);
+    let before = mailbox(&shop, ADA).await.count(MailKind::PasswordReset);
     for _ in 0..5 {
         forgot(&shop, ADA).await.expect(202);
     }
-    assert_eq!(mailbox(&shop, ADA).count(MailKind::PasswordReset), before + 3);
+    assert_eq!(mailbox(&shop, ADA).await.count(MailKind::PasswordReset), before + 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +120,7 @@ async fn a_changed_password_asks_for_the_old_one_and_ends_the_other_logins() {
     let access = unverified(&shop, ADA).await;
     let other = login(&shop, ADA, PASSWORD).await.expect(200).json();
     forgot(&shop, ADA).await.expect(202);
-    let mailed = mailbox(&shop, ADA).token(MailKind::PasswordReset);
+    let mailed = mailbox(&shop, ADA).await.token(MailKind::PasswordReset);
     let missing = change(&shop, &access, json!({ "password": OTHER })).await;
     assert_eq!(missing.faults(422), ["/currentPassword"]);
     let wrong = json!({ "password": OTHER, "currentPassword": OTHER });
@@ -135,7 +135,7 @@ async fn a_changed_password_asks_for_the_old_one_and_ends_the_other_logins() {
     reset(&shop, &mailed, PASSWORD).await.problem(401, "invalid_token");
     login(&shop, ADA, PASSWORD).await.problem(401, "bad_credentials");
     login(&shop, ADA, OTHER).await.expect(200);
-    assert_eq!(mailbox(&shop, ADA).count(MailKind::PasswordChanged), 1);
+    assert_eq!(mailbox(&shop, ADA).await.count(MailKind::PasswordChanged), 1);
     // Staff change theirs in the same way.
     let body = json!({ "password": OTHER, "currentPassword": "correct horse battery staple" });
     shop.put("/v1/users/me").staff().json(body).send().await.expect(200);
@@ -151,12 +151,12 @@ async fn another_address_counts_once_it_is_proven_and_only_if_nobody_has_it() {
     assert_eq!(bare.faults(422), ["/currentPassword"]);
     let seen = change(&shop, &access, wanted("Ada@Example.org")).await.expect(200).json();
     assert_eq!((&seen["email"], &seen["pendingEmail"]), (&json!(ADA), &json!("ada@example.org")));
-    assert_eq!(mailbox(&shop, ADA).count(MailKind::EmailChangeRequested), 1);
-    let token = mailbox(&shop, "ada@example.org").token(MailKind::EmailChange);
+    assert_eq!(mailbox(&shop, ADA).await.count(MailKind::EmailChangeRequested), 1);
+    let token = mailbox(&shop, "ada@example.org").await.token(MailKind::EmailChange);
     // A second wish: what the first one mailed is worth nothing any more.
     change(&shop, &access, wanted("countess@example.org")).await.expect(200);
     verify(&shop, &token).await.problem(401, "invalid_token");
-    let token = mailbox(&shop, "countess@example.org").token(MailKind::EmailChange);
+    let token = mailbox(&shop, "countess@example.org").await.token(MailKind::EmailChange);
     verify(&shop, &token).await.expect(204);
     let seen = me(&shop, &access).await;
     assert_eq!(
@@ -170,7 +170,7 @@ async fn another_address_counts_once_it_is_proven_and_only_if_nobody_has_it() {
     customer(&shop, EVE).await;
     let seen = change(&shop, &access, wanted(EVE)).await.expect(200).json();
     assert_eq!(seen["pendingEmail"], EVE);
-    let mails = mailbox(&shop, EVE);
+    let mails = mailbox(&shop, EVE).await;
     assert_eq!(mails.count(MailKind::EmailChange), 0);
     assert_eq!(mails.count(MailKind::AlreadyRegistered), 1);
 }
@@ -180,10 +180,10 @@ async fn a_link_for_a_new_password_dies_with_the_address_that_it_was_mailed_to()
     let shop = TestShop::open().await;
     let access = customer(&shop, ADA).await;
     forgot(&shop, ADA).await.expect(202);
-    let mailed = mailbox(&shop, ADA).token(MailKind::PasswordReset);
+    let mailed = mailbox(&shop, ADA).await.token(MailKind::PasswordReset);
     let wanted = json!({ "email": EVE, "currentPassword": PASSWORD });
     change(&shop, &access, wanted).await.expect(200);
-    verify(&shop, &mailbox(&shop, EVE).token(MailKind::EmailChange)).await.expect(204);
+    verify(&shop, &mailbox(&shop, EVE).await.token(MailKind::EmailChange)).await.expect(204);
     reset(&shop, &mailed, OTHER).await.problem(401, "invalid_token");
     let shop = shop.restarted().await;
     reset(&shop, &mailed, OTHER).await.problem(401, "invalid_token");
@@ -198,13 +198,13 @@ async fn who_was_locked_out_by_a_new_password_gets_no_mail_that_lets_them_in() {
     let wanted = json!({ "email": EVE, "currentPassword": PASSWORD });
     change(&shop, &squatter, wanted).await.expect(200);
     forgot(&shop, ADA).await.expect(202);
-    let mailed = mailbox(&shop, ADA).token(MailKind::PasswordReset);
+    let mailed = mailbox(&shop, ADA).await.token(MailKind::PasswordReset);
     reset(&shop, &mailed, OTHER).await.expect(204);
     let owner = login(&shop, ADA, OTHER).await.expect(200).json();
     let owner = text(&owner, "accessToken");
     assert_eq!(me(&shop, owner).await["pendingEmail"], Value::Null);
     shop.post("/v1/users/me/verification").bearer(owner).send().await.expect(202);
-    assert_eq!(mailbox(&shop, EVE).count(MailKind::EmailChange), 0);
+    assert_eq!(mailbox(&shop, EVE).await.count(MailKind::EmailChange), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,11 +218,11 @@ async fn nobody_has_the_shop_flood_mailboxes() {
         wish(&format!("{n}@example.org")).await.expect(200);
     }
     wish(EVE).await.problem(429, "rate_limited");
-    assert_eq!(mailbox(&shop, EVE).total(), 0);
+    assert_eq!(mailbox(&shop, EVE).await.total(), 0);
     assert_eq!(me(&shop, &access).await["pendingEmail"], "4@example.org");
     shop.pass(Span::seconds(1));
     wish(EVE).await.expect(200);
-    assert_eq!(mailbox(&shop, EVE).total(), 1);
+    assert_eq!(mailbox(&shop, EVE).await.total(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

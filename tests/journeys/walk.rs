@@ -405,16 +405,15 @@ impl Walk<'_> {
         let access = text(&access.await.json(), "accessToken").to_owned();
         let again = "/v1/users/me/verification";
         self.step(&format!("POST {again}"), shop.post(again).bearer(&access), 202).await;
-        let verify = || {
-            let token = mailbox(shop, email).token(MailKind::Verification);
-            shop.post("/v1/auth/verify").json(json!({ "token": token, "password": PASSWORD }))
-        };
+        let token = mailbox(shop, email).await.token(MailKind::Verification);
+        let verify = json!({ "token": token, "password": PASSWORD });
+        let verify = shop.post("/v1/auth/verify").json(verify);
         let bad = shop.post("/v1/auth/verify").json(json!({ "token": "x", "password": PASSWORD }));
         self.step("POST /v1/auth/verify", bad, 401).await;
-        self.step("POST /v1/auth/verify", verify(), 204).await;
+        self.step("POST /v1/auth/verify", verify, 204).await;
         let forgot = shop.post("/v1/auth/password/forgot").json(json!({ "email": email }));
         self.step("POST /v1/auth/password/forgot", forgot, 202).await;
-        let token = mailbox(shop, email).token(MailKind::PasswordReset);
+        let token = mailbox(shop, email).await.token(MailKind::PasswordReset);
         let reset = json!({ "token": token, "password": PASSWORD });
         let reset = || shop.post("/v1/auth/password/reset").json(reset.clone());
         self.step("POST /v1/auth/password/reset", reset(), 204).await;

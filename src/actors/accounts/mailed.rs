@@ -95,7 +95,18 @@ impl Accounts {
 
     /// Where a mail goes and what it brings; `None` where its recipient is gone, or its token is
     /// worth nothing any more.
-    pub fn letter(&self, id: MailId, mail: &Mail) -> Result<Option<Letter>, AccountError> {
+    ///
+    /// A mail is durable a moment before memory knows what it is about. So nothing is said to be gone
+    /// before the one writer was asked, who is done by then with whatever wanted the mail.
+    pub async fn letter(&self, id: MailId, mail: &Mail) -> Result<Option<Letter>, AccountError> {
+        if let Some(letter) = self.letter_in_memory(id, mail)? {
+            return Ok(Some(letter));
+        }
+        self.write(|_| async { Ok(()) }).await?;
+        self.letter_in_memory(id, mail)
+    }
+
+    fn letter_in_memory(&self, id: MailId, mail: &Mail) -> Result<Option<Letter>, AccountError> {
         let context = match mail.to {
             Addressee::Invitation(invitation) => token_context(invitation),
             Addressee::Customer(_) | Addressee::Staff(_) | Addressee::Order(_) => context(id),

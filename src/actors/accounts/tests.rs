@@ -1,5 +1,6 @@
 //! What holds of accounts, whatever is asked at the same time and whatever fails.
 
+use super::customers::recipient;
 use super::owner::{Message, Owner, Parts};
 use super::sessions::{DECOY, MOST_LOGINS, MOST_TOKENS};
 use super::staff::Unless;
@@ -8,10 +9,13 @@ use crate::actors::clock::ManualClock;
 use crate::actors::directory::Directory;
 use crate::actors::pools::{Password, PoolSizes, Pools};
 use crate::actors::settle;
-use crate::domain::Timestamp;
+use crate::domain::mail::{Mail, MailKind};
+use crate::domain::{MailId, Timestamp};
 use crate::secrets::{ShopKey, Vault};
 use crate::storage::memory::{Fault, MemoryStore};
-use crate::storage::{Settled, Table};
+use crate::storage::records::TokenKind;
+use crate::storage::{Batch, Settled, Table};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use ractor::Actor;
 
@@ -337,4 +341,41 @@ async fn after_a_failed_commit_memory_is_what_the_store_says() {
     let create = || rig.accounts.create_staff("eve@b.c", password(), Role::Staff);
     assert_eq!(create().await, Err(AccountError::Unavailable));
     assert_eq!(create().await, Err(AccountError::EmailTaken));
+}
+
+#[tokio::test]
+async fn a_mail_that_is_durable_before_memory_knows_its_token_finds_its_reader() {
+    let rig = Rig::start().await;
+    let (holder, _) = rig.accounts.shared.book().password_of(EMAIL).unwrap();
+    let (arrive, arrived) = oneshot::channel();
+    let (go_on, gone_on) = oneshot::channel::<()>();
+    let accounts = rig.accounts.clone();
+    let wanting = tokio::spawn(async move {
+        let wants = move |parts: Parts| async move {
+            let (kind, mut batch) = (TokenKind::PasswordReset, Batch::new());
+            let (token, row) = parts.mail_token(holder, kind, Span::hours(1), &mut batch);
+            let to = recipient(holder);
+            parts.want_mail(MailKind::PasswordReset, to, Some(&token), &mut batch);
+            parts.commit(batch).await?;
+            arrive.send(()).unwrap();
+            gone_on.await.unwrap();
+            parts.shared.change(|book| book.add_token(token.hash(), row));
+            Ok(token)
+        };
+        accounts.write(wants).await
+    });
+    arrived.await.unwrap();
+    let mut mails = Vec::new();
+    let snapshot = rig.store.snapshot().unwrap();
+    let found = |key: &[u8], _, mail: Mail| mails.push((key.try_into().unwrap(), mail));
+    snapshot.load_all(Table::Mails, found).unwrap();
+    let (id, mail) = mails.pop().unwrap();
+    let id = MailId::from_bytes(id);
+    let mut letter = Box::pin(rig.accounts.letter(id, &mail));
+    assert!(letter.as_mut().now_or_never().is_none(), "it is not over before memory knows");
+    go_on.send(()).unwrap();
+    let letter = letter.await.unwrap().expect("its recipient is there");
+    let token = wanting.await.unwrap().unwrap();
+    assert_eq!(letter.address, EMAIL);
+    assert_eq!(letter.token.map(|own| own.hash()), Some(token.hash()));
 }

@@ -65,8 +65,8 @@ impl Composer {
         letterhead
     }
 
-    pub fn compose(&self, id: MailId, now: Timestamp) -> Composed {
-        match self.try_compose(id, now) {
+    pub async fn compose(&self, id: MailId, now: Timestamp) -> Composed {
+        match self.try_compose(id, now).await {
             Ok(Ok(message)) => Composed::Ready(message),
             Ok(Err(why)) => Composed::Pointless(why),
             Err(error) => {
@@ -77,7 +77,11 @@ impl Composer {
         }
     }
 
-    fn try_compose(&self, id: MailId, now: Timestamp) -> Result<Result<Message, GiveUp>, Unready> {
+    async fn try_compose(
+        &self,
+        id: MailId,
+        now: Timestamp,
+    ) -> Result<Result<Message, GiveUp>, Unready> {
         let row = self.reads.snapshot()?.load::<Mail>(&EntityKey::Mail(id))?;
         let Some((_, mail)) = row.filter(|(_, mail)| mail.state == MailState::Waiting) else {
             return Ok(Err(GiveUp::Overtaken));
@@ -88,7 +92,7 @@ impl Composer {
         let letter = match mail.to {
             Addressee::Order(order) => self.order_placed(order)?,
             Addressee::Customer(_) | Addressee::Staff(_) | Addressee::Invitation(_) => {
-                self.notice(id, &mail)?
+                self.notice(id, &mail).await?
             }
         };
         Ok(letter.map(|Letter { name, email, words: Words { subject, text, html } }| {
@@ -113,8 +117,8 @@ impl Composer {
         Ok(Ok(Letter { name: Some(shipping_address.name), email, words }))
     }
 
-    fn notice(&self, id: MailId, mail: &Mail) -> Result<Result<Letter, GiveUp>, Unready> {
-        let Some(known) = self.accounts.letter(id, mail)? else {
+    async fn notice(&self, id: MailId, mail: &Mail) -> Result<Result<Letter, GiveUp>, Unready> {
+        let Some(known) = self.accounts.letter(id, mail).await? else {
             return Ok(Err(GiveUp::NoRecipient));
         };
         let token = known.token.as_ref().map(|token| token.expose());

@@ -277,7 +277,7 @@ impl MailState {
         if let Err(error) = self.take_in().await {
             warn(&error);
         }
-        self.hand_over();
+        self.hand_over().await;
         // What turned out to be pointless on the way.
         self.write_down().await;
         self.gauge.0.waiting.store(self.waiting.len(), Ordering::Relaxed);
@@ -373,11 +373,11 @@ impl MailState {
     }
 
     /// Hands over what is due, as far as there is room.
-    fn hand_over(&mut self) {
+    async fn hand_over(&mut self) {
         let now = self.parts.clock.now();
         while self.out.len() < self.door.room(now, MOST_OUT) {
             let Some(id) = self.waiting.next_due(now) else { return };
-            match self.composer.compose(id, now) {
+            match self.composer.compose(id, now).await {
                 Composed::NotNow => self.ended.push((id, Ended::NotNow)),
                 Composed::Pointless(why) => self.ended.push((id, Ended::Pointless(why))),
                 Composed::Ready(message) => {
