@@ -94,6 +94,7 @@ async fn many_orders_are_on_several_pages() {
     assert!(first.contains("href=\"/account/orders?page=2\""), "{first}");
     let second = visitor.open("/account/orders?page=2").await.expect(200).text();
     assert!(second.contains("Order 1001<") && !second.contains("Order 1013"), "{second}");
+    leads_to(visitor.open("/account/orders?page=9").await, "/account/orders?page=2");
 }
 
 const HOUSE: [(&str, &str); 5] = [

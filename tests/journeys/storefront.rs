@@ -325,6 +325,29 @@ async fn each_choice_has_its_price_and_its_stock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_page_of_a_long_list_has_its_address_and_past_the_last_is_none() {
+    let shop = open().await;
+    let skus: Vec<String> = (0..22).map(|n| format!("SPOON-{n}")).collect();
+    let spoons: Vec<(&str, i64, u32)> = skus.iter().map(|sku| (sku.as_str(), 300, 5)).collect();
+    shelve(&shop, &spoons).await;
+    shop.eventually("/v1/search", |found| found["meta"]["totalItems"] == 25).await;
+    let mut visitor = Visitor::new(&shop);
+    let cards = |page: &Answer| page.text().matches("<li class=\"card\"").count();
+    let first = visitor.open("/c/things?sort=price:asc").await.expect(200);
+    let second = visitor.open("/c/things?sort=price:asc&page=2").await.expect(200);
+    assert_eq!((cards(&first), cards(&second)), (24, 1));
+    assert!(canonical(&first).ends_with("/c/things"), "{}", canonical(&first));
+    assert!(canonical(&second).ends_with("/c/things?page=2"), "{}", canonical(&second));
+    for (past, last) in [
+        ("/c/things?sort=price:asc&page=9", "/c/things?sort=price%3Aasc&page=2"),
+        ("/search?page=9", "/search?page=2"),
+        ("/collections/gifts?page=3", "/collections/gifts?page=2"),
+    ] {
+        assert_eq!(visitor.open(past).await.expect(303).header("location"), last);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_searched_for_is_found_with_errors_and_narrowed() {
     let shop = open().await;
     for (name, material) in [("Oak lamp", "Oak"), ("Brass lamp", "Brass"), ("Oak table", "Oak")] {

@@ -52,16 +52,12 @@ const front = [
   },
   page("category", "/c/kitchen", { isPublic: true, data: ["BreadcrumbList"] }),
   page("category-narrow", "/c/coffee-tea", { isPublic: true, data: ["BreadcrumbList"] }),
-  page("category-second", "/c/kitchen?sort=price:asc&page=2", {
-    isPublic: true,
-    canonical: "/c/kitchen?page=2",
-    data: ["BreadcrumbList"],
-  }),
   page("collection", "/collections/winter-warmers", { isPublic: true, data: ["BreadcrumbList"] }),
 ];
 
 const search = [
   page("search", "/search"),
+  page("search-second", "/search?sort=price:asc&page=2"),
   page("search-typo", "/search?q=headfones"),
   page("search-filters", "/search?category=Clothing&inStock=true&minPrice=20"),
   {

@@ -1,7 +1,7 @@
 //! Categories and collections: a heading and a list of products.
 
 use super::addresses;
-use super::answer::{Source, page};
+use super::answer::{Source, page, see_other};
 use super::goods::{Card, cards};
 use super::home::Entry;
 use super::lists::{Asked, ORDERS, OWN, Order, Ways, part};
@@ -133,6 +133,9 @@ fn list(
         data: vec![crumbs_data(app, &about.crumbs)],
     };
     let ways = Ways::new(&about.path, &[], orders, order, number, total);
+    if let Some(last) = &ways.back {
+        return see_other(app, &visitor, last);
+    }
     let shell = Shell::new(app, &visitor, catalog).within(&about.path);
     let About { name: heading, description: lede, crumbs, narrower, .. } = about;
     let list = List { shell, head, crumbs, heading, lede, narrower, ways, cards };

@@ -115,6 +115,8 @@ pub struct Ways {
     /// First, last and those around; a gap is one without an address.
     pub pages: Vec<Choice>,
     pub next: Option<String>,
+    /// The last page, where this one is past it: what was on it sold or went meanwhile.
+    pub back: Option<String>,
 }
 
 impl Ways {
@@ -177,9 +179,10 @@ impl Ways {
             before = n;
         }
         Ways {
-            previous: (page > 1 && page <= last).then(|| href(page - 1)),
+            previous: (page > 1).then(|| href(page - 1)),
             pages: if last > 1 { pages } else { Vec::new() },
             next: (page < last).then(|| href(page + 1)),
+            back: (page > last).then(|| href(last)),
             ..Ways::default()
         }
     }
@@ -213,7 +216,9 @@ mod tests {
         assert_eq!(pages(1, 24 * 9), "1 2 3 … 9");
         assert_eq!(pages(5, 24 * 9), "1 … 3 4 5 6 7 … 9");
         assert_eq!(pages(9, 24 * 9), "1 … 7 8 9");
-        assert_eq!(pages(40, 24 * 3), "1 … 3");
+        let past = |page, total| Ways::new("/c/x", &[], &ORDERS, ORDERS[2], page, total).back;
+        assert_eq!(past(40, 24 * 3).as_deref(), Some("/c/x?sort=price%3Aasc&page=3"));
+        assert_eq!((past(2, 0).as_deref(), past(3, 24 * 3)), (Some("/c/x?sort=price%3Aasc"), None));
     }
 
     #[test]

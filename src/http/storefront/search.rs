@@ -3,7 +3,7 @@
 //! The filters are a form that is sent by `GET`, so a search is an address. Values of one attribute are
 //! alternatives; category and brand are one each.
 
-use super::answer::{Source, page};
+use super::answer::{Source, page, see_other};
 use super::goods::{Card, cards};
 use super::lists::{Asked, Choice, ORDERS, Order, PER_PAGE, RELEVANCE, Ways, address, part};
 use super::look::Look;
@@ -231,6 +231,10 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<Response, 
         hidden.push(("sort".into(), order.name.into()));
     }
     let total = usize::try_from(total).unwrap_or(usize::MAX);
+    let ways = Ways::new("/search", &pairs, &orders, order, number, total);
+    if let Some(last) = &ways.back {
+        return see_other(&app, &visitor, last);
+    }
     let results = Results {
         head: Head::unlisted(heading.clone()),
         heading,
@@ -240,7 +244,7 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<Response, 
         facets: filters(facets, &wanted),
         in_stock: wanted.in_stock,
         hidden,
-        ways: Ways::new("/search", &pairs, &orders, order, number, total),
+        ways,
         cards: cards(&listed, levels, &look, 3),
         price: PriceRange {
             mark: look.symbol(currency),

@@ -80,6 +80,9 @@ pub async fn list(
     }
     let Frame { shell, head, tabs } = Frame::new(&app, &visitor, HOME, true, "Your orders".into());
     let ways = Ways::plain(HOME, number, total, PER_PAGE);
+    if let Some(last) = &ways.back {
+        return see_other(&app, &visitor, last);
+    }
     let is_verified = customer.is_verified;
     let page = OrdersPage { shell, head, tabs, is_verified, orders: entries, ways };
     secret(&app, &visitor, StatusCode::OK, &page)
