@@ -15,7 +15,7 @@ const LOGIN: &str = "/account/login";
 /// Every page of an account that is somebody's own.
 const OWN: [&str; 5] = [
     "/account",
-    "/account/orders?page=2",
+    "/account/orders?page=1",
     "/account/addresses",
     "/account/security",
     "/account/data",
