@@ -164,13 +164,14 @@ impl Place {
     }
 }
 
-const NOT_SERVED: &str = "We do not deliver to that country";
+pub const NOT_SERVED: &str = "We do not deliver to that country";
+pub const TOO_LONG: &str = "This is longer than it may be";
 
 /// What the API finds wrong with one of the fields, once nothing is missing.
 pub fn fault_of(field: &str) -> &'static str {
     match field {
         "country" => NOT_SERVED,
-        _ => "This is longer than it may be",
+        _ => TOO_LONG,
     }
 }
 

@@ -159,7 +159,7 @@ impl Typed {
         let country = saved.map_or(&self.place.country, |address| &address.country);
         let mut faults = match saved {
             Some(_) if !countries.contains(&country.as_str()) => {
-                Faults::one("address", place::fault_of("country"))
+                Faults::one("address", place::NOT_SERVED)
             }
             Some(_) => Faults::default(),
             None => self.place.check(countries),
@@ -237,15 +237,14 @@ pub fn faults(error: &ApiError) -> Faults {
     };
     for fault in found {
         let pointer = fault.pointer.as_str();
-        let longer = place::fault_of("");
         let (field, text) = match pointer {
             "/email" => ("email", "Enter an e-mail address, such as ada@example.com"),
-            "/billingAddress/name" => ("billName", longer),
-            "/billingAddress/line1" => ("billLine1", longer),
-            "/billingAddress/city" => ("billCity", longer),
-            "/billingAddress/postalCode" => ("billPostalCode", longer),
+            "/billingAddress/name" => ("billName", place::TOO_LONG),
+            "/billingAddress/line1" => ("billLine1", place::TOO_LONG),
+            "/billingAddress/city" => ("billCity", place::TOO_LONG),
+            "/billingAddress/postalCode" => ("billPostalCode", place::TOO_LONG),
             "/shippingOption" => ("delivery", "Choose how it is delivered"),
-            "/note" => ("note", longer),
+            "/note" => ("note", place::TOO_LONG),
             _ if pointer.starts_with("/payment") => ("payment", "Choose how you pay"),
             _ => {
                 let own = pointer.strip_prefix("/shippingAddress/");
