@@ -145,7 +145,7 @@ async fn a_declined_card_is_said_so_and_another_one_pays() {
     browser.go("/checkout").await;
     fill_in(&browser, EMAIL, "test:tok_declined").await;
     browser.press("Place the order").await;
-    browser.says("declined").await;
+    browser.says("Your card was declined").await;
     assert!(browser.path().await.starts_with("/checkout"));
     assert_eq!(browser.value("#line1").await, "12 Main Street", "what was typed is kept");
     browser.click("input[name='payment'][value='test:tok_visa']").await;

@@ -25,7 +25,7 @@ async fn log_in(browser: &Browser) {
     browser.fill("#email", EMAIL).await;
     browser.fill("#password", PASSWORD).await;
     browser.click("main form button").await;
-    browser.is_at("/account").await;
+    browser.is_at("/account/orders").await;
 }
 
 async fn carts_become_one(scripts: Scripts) {
@@ -35,6 +35,7 @@ async fn carts_become_one(scripts: Scripts) {
     put(&browser, "/p/electric-kettle").await;
     browser.go("/account").await;
     browser.press("Log out").await;
+    browser.says("Just in").await;
     browser.go("/cart").await;
     browser.says("Your cart is empty").await;
     put(&browser, "/p/french-press").await;
