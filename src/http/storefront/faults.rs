@@ -56,7 +56,7 @@ pub fn page(app: &App, problem: &Problem, browser: &Browser, id: &str) -> Option
         sent_form: browser.sent_form,
     };
     let busy = "Very many people are at the door. Nobody loses their cart or their place at the till: just try again in a few seconds.";
-    let closed = "We cannot write anything down at this moment, so we take nothing in. Your cart is as it was, and nothing was bought that you have not had a receipt for.";
+    let closed = "That does not work at this moment, and it is not your fault. Your cart is safe, and nothing was bought that you have not had a receipt for.";
     let quick = "We had more requests from you in this minute than a person could make. Take a breath, and try again in half a minute.";
     let broken = "It has been written down, and somebody will look at it. Your cart is safe, and nothing was bought that you have not had a receipt for.";
     let mut response = match problem.status() {

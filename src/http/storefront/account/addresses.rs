@@ -79,19 +79,20 @@ fn all_countries() -> Vec<&'static str> {
 }
 
 /// The address, or what is wrong with it.
-fn read(place: &Place) -> Result<(Address, Preference), Faults> {
+fn read(place: &Place) -> Result<Result<(Address, Preference), Faults>, ApiError> {
     let mut faults = place.check(&all_countries());
-    let input = match body::read::<AddressInput>(place.json().to_string().as_bytes()) {
-        Ok(input) if faults.is_empty() => return Ok(input.into_address()),
-        Ok(_) => None,
-        Err(ApiError::InvalidBody(found) | ApiError::InvalidValue(found)) => Some(found),
-        Err(_) => None,
-    };
-    for fault in input.into_iter().flatten() {
-        let field = fault.pointer.trim_start_matches('/');
-        faults.add(field, place::fault_of(field));
+    match body::read::<AddressInput>(place.json().to_string().as_bytes()) {
+        Ok(input) if faults.is_empty() => return Ok(Ok(input.into_address())),
+        Ok(_) => {}
+        Err(ApiError::InvalidBody(found) | ApiError::InvalidValue(found)) => {
+            for fault in found {
+                let field = fault.pointer.trim_start_matches('/');
+                faults.add(field, place::fault_of(field));
+            }
+        }
+        Err(other) => return Err(other),
     }
-    Err(faults.in_order(&place::ORDER))
+    Ok(Err(faults.in_order(&place::ORDER)))
 }
 
 impl AskAddress {
@@ -167,7 +168,7 @@ pub async fn add(
     if !refresh.is_empty() {
         return book_page(&app, &own, place, Faults::default());
     }
-    let (address, preference) = match read(&place) {
+    let (address, preference) = match read(&place)? {
         Ok(read) => read,
         Err(faults) => return book_page(&app, &own, place, faults),
     };
@@ -236,7 +237,7 @@ pub async fn replace(
     if !refresh.is_empty() {
         return address_page(&app, &own.visitor, id, place, Faults::default());
     }
-    let (address, preference) = match read(&place) {
+    let (address, preference) = match read(&place)? {
         Ok(read) => read,
         Err(faults) => return address_page(&app, &own.visitor, id, place, faults),
     };
